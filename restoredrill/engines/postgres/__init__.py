@@ -1,0 +1,1 @@
+"""PostgreSQL: dump, fingerprint, throwaway server, restore."""

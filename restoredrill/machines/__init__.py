@@ -1,0 +1,1 @@
+"""Where a drill's work runs, and the leases that end it."""

@@ -1,0 +1,250 @@
+"""The only module that starts and ends other programs.
+
+PostgreSQL refuses to run as root, so a server that root starts runs as `nobody`; and a throwaway server gets no network.
+Both are decided here and nowhere else.
+"""
+
+import contextlib
+import functools
+import os
+import pwd
+import shutil
+import signal
+import subprocess
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import IO, Any
+
+import psutil
+
+from restoredrill import clock
+from restoredrill.errors import ToolMissing
+
+# What a child may know of our surroundings. Everything else stays here: credentials above all (promise 5).
+_INHERITED = (
+    "PATH",
+    "HOME",
+    "USER",
+    "LOGNAME",
+    "LANG",
+    "LANGUAGE",
+    "TZ",
+    "TZDIR",
+    "TMPDIR",
+    "VIRTUAL_ENV",
+    "LD_LIBRARY_PATH",
+)
+
+
+@dataclass(frozen=True)
+class Finished:
+    """How a program ended: its exit status (negative: the signal) and what it said."""
+
+    code: int
+    out: str
+    err: str
+
+
+@dataclass(frozen=True)
+class Proc:
+    """A process that stays the same one even when its number is used again: pid and start time (seconds since 1970)."""
+
+    pid: int
+    created: float
+
+
+def environment(extra: Mapping[str, str] | None = None) -> dict[str, str]:
+    """The environment for a child: the harmless part of ours, and `extra`."""
+    inherited = {k: v for k, v in os.environ.items() if k in _INHERITED or k.startswith("LC_")}
+    return {**inherited, **(extra or {})}
+
+
+def run(
+    argv: Sequence[str | Path],
+    *,
+    extra_env: Mapping[str, str] | None = None,
+    timeout_s: float | None = None,
+    as_server: bool = False,
+    cwd: Path | None = None,
+) -> Finished:
+    """Run a program to its end. Its whole group is killed on time-out, which raises `TimeoutError`.
+
+    Raises `ToolMissing` if there is no such program.
+    """
+    child = start(
+        argv,
+        extra_env=extra_env,
+        as_server=as_server,
+        cwd=cwd,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+    )
+    try:
+        out, err = child.communicate(timeout=timeout_s)
+    except subprocess.TimeoutExpired:
+        kill_group(child)
+        raise TimeoutError(f"{Path(argv[0]).name} did not end within {timeout_s:g} s") from None
+    except BaseException:
+        kill_group(child)
+        raise
+    return Finished(child.returncode, _text(out), _text(err))
+
+
+def start(
+    argv: Sequence[str | Path],
+    *,
+    extra_env: Mapping[str, str] | None = None,
+    as_server: bool = False,
+    isolated: bool = False,
+    cwd: Path | None = None,
+    stdin: int | IO[Any] | None = subprocess.DEVNULL,
+    stdout: int | IO[Any] | None = subprocess.DEVNULL,
+    stderr: int | IO[Any] | None = subprocess.DEVNULL,
+) -> "subprocess.Popen[bytes]":
+    """Start a program in a session of its own, so that Ctrl-C reaches only us and its whole group can be ended.
+
+    `as_server` runs it as `nobody` where we are root; `isolated` gives it a network of its own with nothing in it.
+    The returned pid is the program's own: the wrappers replace themselves.
+    """
+    words = [str(word) for word in argv]
+    if isolated:
+        words = [*_without_network(), *(_as_server_words() if as_server else ()), *words]
+    uid, gid = server_ids() if as_server and not isolated else (None, None)
+    try:
+        return subprocess.Popen(  # noqa: S603 - argv lists only, never a shell
+            words,
+            env=environment(extra_env),
+            cwd=cwd,
+            stdin=stdin,
+            stdout=stdout,
+            stderr=stderr,
+            start_new_session=True,
+            user=uid,
+            group=gid,
+            extra_groups=[] if uid is not None else None,
+        )
+    except FileNotFoundError as error:
+        missing = Path(words[0]).name
+        raise ToolMissing(
+            "start", missing, "no such program", hint=f"install {missing} or put it into PATH"
+        ) from error
+
+
+# The user a server runs as --------------------------------------------------------------------------------------
+
+
+def server_ids() -> tuple[int, int] | tuple[None, None]:
+    """(uid, gid) that servers run as where we are root: `nobody`, so that a restored database owns nothing here."""
+    if os.geteuid() != 0:
+        return None, None
+    nobody = pwd.getpwnam("nobody")
+    return nobody.pw_uid, nobody.pw_gid
+
+
+def give_to_server(path: Path) -> None:
+    """Make the server's user the owner of `path`, if it is another than ours."""
+    uid, gid = server_ids()
+    if uid is not None and gid is not None:
+        os.chown(path, uid, gid)
+
+
+def server_can_read(path: Path) -> bool:
+    """Can the server's user reach and read `path` (a program, say)?"""
+    uid, _ = server_ids()
+    return uid is None or run(["test", "-r", path], as_server=True, cwd=Path("/")).code == 0
+
+
+def _as_server_words() -> tuple[str, ...]:
+    uid, gid = server_ids()
+    return () if uid is None else ("setpriv", f"--reuid={uid}", f"--regid={gid}", "--clear-groups", "--")
+
+
+def _without_network() -> tuple[str, ...]:
+    if os.geteuid() == 0:
+        return ("unshare", "--net", "--")
+    return ("unshare", "--user", "--map-current-user", "--net", "--")
+
+
+@functools.cache
+def can_isolate() -> bool:
+    """Can this host start a program without network? Found out by doing it once."""
+    if shutil.which("unshare") is None or (os.geteuid() == 0 and shutil.which("setpriv") is None):
+        return False
+    child = start(["true"], as_server=True, isolated=True, cwd=Path("/"))
+    return child.wait() == 0
+
+
+# Ending ---------------------------------------------------------------------------------------------------------
+
+
+def identify(pid: int) -> Proc | None:
+    """The process with this number, if there is one that is not a zombie."""
+    try:
+        process = psutil.Process(pid)
+        return None if process.status() == psutil.STATUS_ZOMBIE else Proc(pid, process.create_time())
+    except psutil.NoSuchProcess:
+        return None
+
+
+def alive(proc: Proc) -> bool:
+    """Is this very process still there?"""
+    found = identify(proc.pid)
+    return found is not None and abs(found.created - proc.created) < 1.0
+
+
+def end(proc: Proc, *, patience_s: float = 5.0, first: signal.Signals = signal.SIGTERM) -> None:
+    """End this very process: `first`, then SIGKILL after `patience_s`. Returns when it is gone."""
+    for sig, wait_s in ((first, patience_s), (signal.SIGKILL, 30.0)):
+        if not alive(proc):
+            return
+        with contextlib.suppress(ProcessLookupError):
+            os.kill(proc.pid, sig)
+        _wait_gone(proc, wait_s)
+
+
+def kill_group(child: "subprocess.Popen[bytes]") -> None:
+    """Kill a child of `start` and everything in its session's group, and reap it."""
+    with contextlib.suppress(ProcessLookupError):
+        os.killpg(child.pid, signal.SIGKILL)
+    child.wait()
+    for stream in (child.stdin, child.stdout, child.stderr):
+        if stream is not None:
+            stream.close()
+
+
+def pause_group(child: "subprocess.Popen[bytes]", *, paused: bool) -> None:
+    """Stop (SIGSTOP) or continue a child of `start` with its whole group; silent if it is gone."""
+    with contextlib.suppress(ProcessLookupError):
+        os.killpg(child.pid, signal.SIGSTOP if paused else signal.SIGCONT)
+
+
+def open_paths(child: "subprocess.Popen[bytes]") -> frozenset[str]:
+    """Regular files that a child of ours and its children have open at this moment."""
+    return frozenset(path for process in _family(child.pid) for path in _open_paths_of(process))
+
+
+def _family(pid: int) -> Iterator[psutil.Process]:
+    with contextlib.suppress(psutil.NoSuchProcess):
+        parent = psutil.Process(pid)
+        yield parent
+        yield from parent.children(recursive=True)
+
+
+def _open_paths_of(process: psutil.Process) -> list[str]:
+    try:
+        return [f.path for f in process.open_files()]
+    except (psutil.NoSuchProcess, psutil.ZombieProcess):
+        return []
+
+
+def _wait_gone(proc: Proc, limit_s: float) -> None:
+    until = clock.monotonic_s() + limit_s
+    pause_s = 0.005
+    while alive(proc) and clock.monotonic_s() < until:
+        clock.sleep(pause_s)
+        pause_s = min(pause_s * 2, 0.1)
+
+
+def _text(raw: bytes | None) -> str:
+    return (raw or b"").decode("utf-8", errors="replace")

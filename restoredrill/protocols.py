@@ -1,0 +1,250 @@
+"""The interfaces between layers. Their comments are the contract."""
+
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from contextlib import AbstractContextManager
+from dataclasses import dataclass
+from datetime import datetime
+from pathlib import Path
+from typing import Any, Protocol
+
+from restoredrill.model import (
+    CheckResult,
+    CheckSpec,
+    Finding,
+    Fingerprint,
+    FingerprintLevel,
+    Job,
+    Lease,
+    Manifest,
+    Phase,
+    ServerFacts,
+    StoredFile,
+)
+
+# The vault ------------------------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True)
+class Entry:
+    """An object as a listing shows it; `key` is relative to the vault's URL."""
+
+    key: str
+    size_bytes: int
+    modified_at: datetime
+
+
+class Store(Protocol):
+    """Objects below one URL. Keys are relative, `/`-separated. All methods may be called from several threads.
+
+    Every method retries what can be retried (throttling, 5xx, resets, timeouts) with jitter, and then raises a
+    `VaultError` of the fitting kind. Nothing is ever half visible: an object is there whole or not at all.
+    """
+
+    def put(self, key: str, chunks: Iterable[bytes]) -> None:
+        """Write or replace an object from a stream of unknown length, in bounded memory, with checksums the store verifies.
+
+        If `chunks` raises, the upload is aborted, nothing becomes visible, and the exception goes on.
+        Happens at most once: a retry never appends or doubles.
+        """
+
+    def put_once(self, key: str, body: bytes) -> None:
+        """Write a small object only if there is none. Raises `VaultConflict` if there is (even in a race)."""
+
+    def fetch(self, key: str, start: int = 0, length: int | None = None) -> Iterator[bytes]:
+        """Stream an object or a range of it. A connection lost midway is resumed at the byte it stopped.
+
+        Raises `VaultMissing` at the first chunk if there is none.
+        """
+
+    def list(self, prefix: str = "", *, folders: bool = False) -> Iterator[Entry]:
+        """Objects whose key starts with `prefix`, ascending. With `folders` only the next path level, as keys ending in `/`."""
+
+    def delete(self, keys: Sequence[str]) -> None:
+        """Delete in the given order, missing ones silently.
+
+        Raises `VaultHeld` before deleting anything if one of them is under retention or legal hold.
+        """
+
+
+class Unsealer(Protocol):
+    """Opens what a `Sealer` closed."""
+
+    def open(self, chunks: Iterator[bytes]) -> Iterator[bytes]:
+        """Decrypt a stream. Raises `KeyWrong` at the first chunk, `ObjectCorrupt` when the stream was changed or cut."""
+
+
+class Sealer(Protocol):
+    """Encrypts towards public keys; can't decrypt."""
+
+    @property
+    def recipients(self) -> tuple[str, ...]:
+        """The public keys; empty: bytes go through as they are."""
+
+    @property
+    def suffix(self) -> str:
+        """What a sealed object's name ends with: `.age`, or nothing."""
+
+    def seal(self, chunks: Iterator[bytes]) -> Iterator[bytes]:
+        """Encrypt a stream in bounded memory, lazily: nothing is read ahead of what is yielded by more than 1 MB or so."""
+
+
+# A database to protect ------------------------------------------------------------------------------------------
+
+Keep = Callable[[str, Iterator[bytes]], StoredFile]
+"""keep(name, chunks): store one file of the dump as its bytes appear. Called from several threads at once; blocks until the
+file is complete and stored. If `chunks` raises, nothing is kept and the exception goes on."""
+
+Progress = Callable[[str, float | None, float | None], None]
+"""progress(message, percent or None, MB/s or None); cheap, may be called often and from any thread."""
+
+
+@dataclass(frozen=True)
+class Dumped:
+    """What `Snapshot.dump` hands back: every file kept, `globals.sql.zst` included, and what a reader must know."""
+
+    files: tuple[StoredFile, ...]
+    client_version: str
+    notes: tuple[str, ...] = ()
+
+
+class Snapshot(Protocol):
+    """A database at one instant. Everything asked of it describes exactly the same state (promise 6)."""
+
+    @property
+    def taken_at(self) -> datetime:
+        """When the snapshot was taken, by the source's clock, aware UTC."""
+
+    def facts(self) -> ServerFacts:
+        """Versions, encoding, extensions, roles in use, size."""
+
+    def dump(self, spool: Path, keep: Keep, jobs: int, progress: Progress) -> Dumped:
+        """Dump data and globals through `keep`, with less than 256 MB on disk below `spool` at any time.
+
+        Raises `SourceDenied` if something may not be read, `DumpFailed` otherwise.
+        """
+
+    def fingerprint(self, level: FingerprintLevel, jobs: int, progress: Progress) -> Fingerprint:
+        """Rows, content, sequences and inventory. May run in a thread beside `dump`."""
+
+
+class Source(Protocol):
+    """A database that backups are taken of. Only ever read."""
+
+    def snapshot(self) -> AbstractContextManager[Snapshot]:
+        """Open one read-only snapshot. Raises `SourceUnreachable`, `SourceDenied`."""
+
+
+# A restored database --------------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True)
+class Rows:
+    """An answer: column names, and rows as tuples of Python values."""
+
+    columns: tuple[str, ...]
+    rows: tuple[tuple[Any, ...], ...]
+
+
+class Database(Protocol):
+    """The restored database, as checks see it."""
+
+    def query(self, sql: str, timeout_s: float, parameters: Sequence[Any] = ()) -> Rows:
+        """Run one statement in a read-only transaction under a statement time-out. At most 1,000 rows come back.
+
+        Raises `QueryTimeout`, `QueryFailed` (message only, never data), `ServerFailed` when the server is gone.
+        """
+
+    def table(self, name: str) -> str:
+        """The quoted, qualified form of a table's name as a user writes it. Raises `QueryFailed` if there is none."""
+
+    @property
+    def url(self) -> str:
+        """A URL any libpq client understands; a Unix socket, no password."""
+
+
+class Archive(Protocol):
+    """A backup's files, as a target reads them: fetched, verified against the manifest and unsealed while they stream."""
+
+    @property
+    def manifest(self) -> Manifest: ...
+
+    def open(self, name: str) -> Iterator[bytes]:
+        """One file's plain bytes. Raises `ObjectCorrupt` *before* the last chunk if size or SHA-256 differ, and remembers it."""
+
+    @property
+    def fetched_bytes(self) -> int:
+        """Stored bytes that came out of the vault so far."""
+
+
+@dataclass(frozen=True)
+class Restored:
+    """What became of a restore: findings (empty: clean), harmless messages, times by phase."""
+
+    findings: tuple[Finding, ...]
+    harmless: tuple[str, ...]
+    phases: tuple[Phase, ...]
+    bottleneck: str | None = None
+
+
+class Target(Protocol):
+    """A throwaway server in a directory of its own. Used by one thread."""
+
+    def start(self, facts: ServerFacts, jobs: int) -> None:
+        """Make and start an empty server fit for `facts`. Raises `ToolMissing`, `ServerFailed`, `DiskFull`."""
+
+    def restore(self, archive: Archive, jobs: int, progress: Progress) -> Restored:
+        """Globals, then everything else; what is wrong with the backup is a finding.
+
+        Raises `ServerFailed`, `DiskFull`, `VaultError`.
+        """
+
+    def fingerprint(self, level: FingerprintLevel, jobs: int, progress: Progress) -> Fingerprint:
+        """The same as `Snapshot.fingerprint`, of the restored database."""
+
+    def database(self) -> Database:
+        """The restored database, for checks."""
+
+    def stop(self) -> None:
+        """End the server at once and erase its files. May be called at any time, twice, and after a crash."""
+
+
+class Check(Protocol):
+    """One kind of check: a function from its options and the database to a result. Never raises for a wrong database."""
+
+    def __call__(self, spec: CheckSpec, database: Database, now: datetime) -> CheckResult: ...
+
+
+# Where the work runs --------------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True)
+class MachineState:
+    """`running`, or `ended` with whatever can be said of the end (an agent's last words, an exit status)."""
+
+    running: bool
+    detail: str = ""
+
+
+class Machine(Protocol):
+    """A provider of throwaway machines. Everything may be repeated."""
+
+    def launch(self, job: Job) -> str:
+        """Start the agent with `job`; returns the machine's id at once. Lease and id are on record before the first wait."""
+
+    def state(self, machine: str) -> MachineState:
+        """Is it alive. An unknown id is `ended`."""
+
+    def terminate(self, machine: str) -> None:
+        """End it and erase it. Returns when it is gone; silent if it is gone already."""
+
+    def leases(self) -> tuple[Lease, ...]:
+        """Every machine of ours that lives, whoever started it, by looking and not by remembering."""
+
+    def leftovers(self, drill: str) -> tuple[str, ...]:
+        """What a look finds of a drill's machines: processes, directories, volumes. Empty is the proof."""
+
+
+EventSink = Callable[[str, str, float | None, float | None, str], None]
+"""emit(phase, kind, percent, mb_per_s, message): one event of the agent's story."""
+
+Sizes = Mapping[str, int]

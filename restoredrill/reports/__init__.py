@@ -1,0 +1,1 @@
+"""Every form of the report, made from one Report value."""

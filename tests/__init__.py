@@ -1,0 +1,1 @@
+"""Tests of restoredrill: real servers, no patching."""

@@ -1,0 +1,3 @@
+"""What every test may ask for; the fixtures themselves live in tests/plugins/."""
+
+pytest_plugins = ["tests.plugins.requirements", "tests.plugins.postgres", "tests.plugins.s3"]

@@ -1,0 +1,1 @@
+"""Fixtures, one module a kind of server."""
