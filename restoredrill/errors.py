@@ -1,7 +1,8 @@
 """Every error restoredrill raises on purpose.
 
-A message is lowercase, names the thing and has no full stop; the hint says what to do next. Adapters turn their vendors'
-errors into these in one place each, chained, so that nothing above an adapter knows a vendor's name.
+A message is lowercase, names the thing and has no full stop; the hint says what to do next. Adapters turn
+their vendors' errors into these in one place each, chained, so that nothing above an adapter knows a vendor's
+name.
 """
 
 from enum import IntEnum
@@ -45,7 +46,9 @@ class UsageError(RestoredrillError):
 
 
 class ConfigError(RestoredrillError):
-    """The files in `schedules/` can't be used; `problems` holds every problem found, one line each, with file and line."""
+    """The files in `schedules/` can't be used; `problems` holds every problem found, one line each, with
+    file and line.
+    """
 
     exit_code = Exit.USAGE
 
@@ -68,7 +71,7 @@ class Interrupted(RestoredrillError):
     exit_code = Exit.INTERRUPTED
 
 
-# The vault ------------------------------------------------------------------------------------------------------
+# The vault --------------------------------------------------------------------------------------------------
 
 
 class VaultError(RestoredrillError):
@@ -117,7 +120,7 @@ class KeyWrong(RestoredrillError):
     exit_code = Exit.USAGE
 
 
-# The source -----------------------------------------------------------------------------------------------------
+# The source -------------------------------------------------------------------------------------------------
 
 
 class SourceUnreachable(RestoredrillError):
@@ -136,7 +139,7 @@ class DumpFailed(RestoredrillError):
     exit_code = Exit.FAILED
 
 
-# The target -----------------------------------------------------------------------------------------------------
+# The target -------------------------------------------------------------------------------------------------
 
 
 class ArchiveCorrupt(RestoredrillError):

@@ -1,7 +1,7 @@
 """The vocabulary: documents that live in the vault and values that travel between layers.
 
-Documents are frozen, and carry their schema's name so that a reader knows what it has. A field that a later version added
-is ignored, not refused: old binaries must read new backups.
+Documents are frozen, and carry their schema's name so that a reader knows what it has. A field that a later
+version added is ignored, not refused: old binaries must read new backups.
 """
 
 import re
@@ -18,7 +18,7 @@ class Document(BaseModel):
     model_config = ConfigDict(frozen=True, extra="ignore", populate_by_name=True)
 
 
-# Ids ------------------------------------------------------------------------------------------------------------
+# Ids --------------------------------------------------------------------------------------------------------
 
 ID_PATTERN = re.compile(r"^\d{8}T\d{6}Z-[0-9a-f]{4,16}$")
 
@@ -28,15 +28,15 @@ def make_id(at: datetime, suffix: str) -> str:
     return f"{at:%Y%m%dT%H%M%SZ}-{suffix}"
 
 
-# What a backup is -----------------------------------------------------------------------------------------------
+# What a backup is -------------------------------------------------------------------------------------------
 
 
 class StoredFile(Document):
     """One object of a backup.
 
-    `name` is the file's path as `pg_restore` wants it (`toc.dat`, `3412.dat.zst`, `globals.sql.zst`), `key` its place below
-    the backup's prefix (`data/3412.dat.zst.age`). `size_bytes` and `sha256` describe the stored, possibly sealed bytes;
-    `plain_bytes` counts them before sealing.
+    `name` is the file's path as `pg_restore` wants it (`toc.dat`, `3412.dat.zst`, `globals.sql.zst`), `key`
+    its place below the backup's prefix (`data/3412.dat.zst.age`). `size_bytes` and `sha256` describe the
+    stored, possibly sealed bytes; `plain_bytes` counts them before sealing.
     """
 
     name: str
@@ -96,8 +96,9 @@ class TableFingerprint(Document):
 class Fingerprint(Document):
     """What was in the dump's own snapshot: rows, content, sequences and the inventory of objects.
 
-    `objects` maps a kind ("table", "index", …) to {identity: digest of its definition}; `sequences` maps a sequence to
-    "last_value,is_called". `algorithm` names the content digest, so that a later one is never compared with it.
+    `objects` maps a kind ("table", "index", …) to {identity: digest of its definition}; `sequences` maps a
+    sequence to "last_value,is_called". `algorithm` names the content digest, so that a later one is never
+    compared with it.
     """
 
     level: FingerprintLevel
@@ -130,7 +131,7 @@ class Manifest(Document):
         return sum(f.size_bytes for f in self.files)
 
 
-# What a drill asks ----------------------------------------------------------------------------------------------
+# What a drill asks ------------------------------------------------------------------------------------------
 
 
 class Outcome(StrEnum):
@@ -186,7 +187,9 @@ class CheckResult(Document):
 
 
 class CheckSpec(Document):
-    """A user's check as it stands in the file: `kind` is the key that was used, `options` its value, validated."""
+    """A user's check as it stands in the file: `kind` is the key that was used, `options` its value,
+    validated.
+    """
 
     name: str
     kind: str

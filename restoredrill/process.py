@@ -1,7 +1,7 @@
 """The only module that starts and ends other programs.
 
-PostgreSQL refuses to run as root, so a server that root starts runs as `nobody`; and a throwaway server gets no network.
-Both are decided here and nowhere else.
+PostgreSQL refuses to run as root, so a server that root starts runs as `nobody`; and a throwaway server gets
+no network. Both are decided here and nowhere else.
 """
 
 import contextlib
@@ -48,7 +48,9 @@ class Finished:
 
 @dataclass(frozen=True)
 class Proc:
-    """A process that stays the same one even when its number is used again: pid and start time (seconds since 1970)."""
+    """A process that stays the same one even when its number is used again: pid and start time (seconds
+    since 1970).
+    """
 
     pid: int
     created: float
@@ -102,10 +104,11 @@ def start(
     stdout: int | IO[Any] | None = subprocess.DEVNULL,
     stderr: int | IO[Any] | None = subprocess.DEVNULL,
 ) -> "subprocess.Popen[bytes]":
-    """Start a program in a session of its own, so that Ctrl-C reaches only us and its whole group can be ended.
+    """Start a program in a session of its own, so that Ctrl-C reaches only us and its whole group can be
+    ended.
 
-    `as_server` runs it as `nobody` where we are root; `isolated` gives it a network of its own with nothing in it.
-    The returned pid is the program's own: the wrappers replace themselves.
+    `as_server` runs it as `nobody` where we are root; `isolated` gives it a network of its own with nothing
+    in it. The returned pid is the program's own: the wrappers replace themselves.
     """
     words = [str(word) for word in argv]
     if isolated:
@@ -131,11 +134,13 @@ def start(
         ) from error
 
 
-# The user a server runs as --------------------------------------------------------------------------------------
+# The user a server runs as ----------------------------------------------------------------------------------
 
 
 def server_ids() -> tuple[int, int] | tuple[None, None]:
-    """(uid, gid) that servers run as where we are root: `nobody`, so that a restored database owns nothing here."""
+    """(uid, gid) that servers run as where we are root: `nobody`, so that a restored database owns
+    nothing here.
+    """
     if os.geteuid() != 0:
         return None, None
     nobody = pwd.getpwnam("nobody")
@@ -175,7 +180,7 @@ def can_isolate() -> bool:
     return child.wait() == 0
 
 
-# Ending ---------------------------------------------------------------------------------------------------------
+# Ending -----------------------------------------------------------------------------------------------------
 
 
 def identify(pid: int) -> Proc | None:

@@ -21,7 +21,7 @@ from restoredrill.model import (
     StoredFile,
 )
 
-# The vault ------------------------------------------------------------------------------------------------------
+# The vault --------------------------------------------------------------------------------------------------
 
 
 @dataclass(frozen=True)
@@ -34,14 +34,16 @@ class Entry:
 
 
 class Store(Protocol):
-    """Objects below one URL. Keys are relative, `/`-separated. All methods may be called from several threads.
+    """Objects below one URL. Keys are relative, `/`-separated. All methods may be called from several
+    threads.
 
-    Every method retries what can be retried (throttling, 5xx, resets, timeouts) with jitter, and then raises a
-    `VaultError` of the fitting kind. Nothing is ever half visible: an object is there whole or not at all.
+    Every method retries what can be retried (throttling, 5xx, resets, timeouts) with jitter, and then raises
+    a `VaultError` of the fitting kind. Nothing is ever half visible: an object is there whole or not at all.
     """
 
     def put(self, key: str, chunks: Iterable[bytes]) -> None:
-        """Write or replace an object from a stream of unknown length, in bounded memory, with checksums the store verifies.
+        """Write or replace an object from a stream of unknown length, in bounded memory, with checksums the
+        store verifies.
 
         If `chunks` raises, the upload is aborted, nothing becomes visible, and the exception goes on.
         Happens at most once: a retry never appends or doubles.
@@ -57,7 +59,9 @@ class Store(Protocol):
         """
 
     def list(self, prefix: str = "", *, folders: bool = False) -> Iterator[Entry]:
-        """Objects whose key starts with `prefix`, ascending. With `folders` only the next path level, as keys ending in `/`."""
+        """Objects whose key starts with `prefix`, ascending. With `folders` only the next path level, as
+        keys ending in `/`.
+        """
 
     def delete(self, keys: Sequence[str]) -> None:
         """Delete in the given order, missing ones silently.
@@ -70,7 +74,9 @@ class Unsealer(Protocol):
     """Opens what a `Sealer` closed."""
 
     def open(self, chunks: Iterator[bytes]) -> Iterator[bytes]:
-        """Decrypt a stream. Raises `KeyWrong` at the first chunk, `ObjectCorrupt` when the stream was changed or cut."""
+        """Decrypt a stream. Raises `KeyWrong` at the first chunk, `ObjectCorrupt` when the stream was
+        changed or cut.
+        """
 
 
 class Sealer(Protocol):
@@ -85,14 +91,17 @@ class Sealer(Protocol):
         """What a sealed object's name ends with: `.age`, or nothing."""
 
     def seal(self, chunks: Iterator[bytes]) -> Iterator[bytes]:
-        """Encrypt a stream in bounded memory, lazily: nothing is read ahead of what is yielded by more than 1 MB or so."""
+        """Encrypt a stream in bounded memory, lazily: nothing is read ahead of what is yielded by more
+        than 1 MB or so.
+        """
 
 
-# A database to protect ------------------------------------------------------------------------------------------
+# A database to protect --------------------------------------------------------------------------------------
 
 Keep = Callable[[str, Iterator[bytes]], StoredFile]
-"""keep(name, chunks): store one file of the dump as its bytes appear. Called from several threads at once; blocks until the
-file is complete and stored. If `chunks` raises, nothing is kept and the exception goes on."""
+"""keep(name, chunks): store one file of the dump as its bytes appear. Called from several threads at once;
+blocks until the file is complete and stored. If `chunks` raises, nothing is kept and the exception goes
+on."""
 
 Progress = Callable[[str, float | None, float | None], None]
 """progress(message, percent or None, MB/s or None); cheap, may be called often and from any thread."""
@@ -100,7 +109,9 @@ Progress = Callable[[str, float | None, float | None], None]
 
 @dataclass(frozen=True)
 class Dumped:
-    """What `Snapshot.dump` hands back: every file kept, `globals.sql.zst` included, and what a reader must know."""
+    """What `Snapshot.dump` hands back: every file kept, `globals.sql.zst` included, and what a reader
+    must know.
+    """
 
     files: tuple[StoredFile, ...]
     client_version: str
@@ -134,7 +145,7 @@ class Source(Protocol):
         """Open one read-only snapshot. Raises `SourceUnreachable`, `SourceDenied`."""
 
 
-# A restored database --------------------------------------------------------------------------------------------
+# A restored database ----------------------------------------------------------------------------------------
 
 
 @dataclass(frozen=True)
@@ -149,13 +160,17 @@ class Database(Protocol):
     """The restored database, as checks see it."""
 
     def query(self, sql: str, timeout_s: float, parameters: Sequence[Any] = ()) -> Rows:
-        """Run one statement in a read-only transaction under a statement time-out. At most 1,000 rows come back.
+        """Run one statement in a read-only transaction under a statement time-out. At most 1,000 rows come
+        back.
 
-        Raises `QueryTimeout`, `QueryFailed` (message only, never data), `ServerFailed` when the server is gone.
+        Raises `QueryTimeout`, `QueryFailed` (message only, never data), `ServerFailed` when the server is
+        gone.
         """
 
     def table(self, name: str) -> str:
-        """The quoted, qualified form of a table's name as a user writes it. Raises `QueryFailed` if there is none."""
+        """The quoted, qualified form of a table's name as a user writes it. Raises `QueryFailed` if there
+        is none.
+        """
 
     @property
     def url(self) -> str:
@@ -163,13 +178,17 @@ class Database(Protocol):
 
 
 class Archive(Protocol):
-    """A backup's files, as a target reads them: fetched, verified against the manifest and unsealed while they stream."""
+    """A backup's files, as a target reads them: fetched, verified against the manifest and unsealed while
+    they stream.
+    """
 
     @property
     def manifest(self) -> Manifest: ...
 
     def open(self, name: str) -> Iterator[bytes]:
-        """One file's plain bytes. Raises `ObjectCorrupt` *before* the last chunk if size or SHA-256 differ, and remembers it."""
+        """One file's plain bytes. Raises `ObjectCorrupt` *before* the last chunk if size or SHA-256
+        differ, and remembers it.
+        """
 
     @property
     def fetched_bytes(self) -> int:
@@ -190,7 +209,9 @@ class Target(Protocol):
     """A throwaway server in a directory of its own. Used by one thread."""
 
     def start(self, facts: ServerFacts, jobs: int) -> None:
-        """Make and start an empty server fit for `facts`. Raises `ToolMissing`, `ServerFailed`, `DiskFull`."""
+        """Make and start an empty server fit for `facts`. Raises `ToolMissing`, `ServerFailed`,
+        `DiskFull`.
+        """
 
     def restore(self, archive: Archive, jobs: int, progress: Progress) -> Restored:
         """Globals, then everything else; what is wrong with the backup is a finding.
@@ -209,12 +230,14 @@ class Target(Protocol):
 
 
 class Check(Protocol):
-    """One kind of check: a function from its options and the database to a result. Never raises for a wrong database."""
+    """One kind of check: a function from its options and the database to a result. Never raises for a
+    wrong database.
+    """
 
     def __call__(self, spec: CheckSpec, database: Database, now: datetime) -> CheckResult: ...
 
 
-# Where the work runs --------------------------------------------------------------------------------------------
+# Where the work runs ----------------------------------------------------------------------------------------
 
 
 @dataclass(frozen=True)
@@ -229,7 +252,9 @@ class Machine(Protocol):
     """A provider of throwaway machines. Everything may be repeated."""
 
     def launch(self, job: Job) -> str:
-        """Start the agent with `job`; returns the machine's id at once. Lease and id are on record before the first wait."""
+        """Start the agent with `job`; returns the machine's id at once. Lease and id are on record before
+        the first wait.
+        """
 
     def state(self, machine: str) -> MachineState:
         """Is it alive. An unknown id is `ended`."""
