@@ -11,6 +11,7 @@ import pwd
 import shutil
 import signal
 import subprocess
+import threading
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -134,6 +135,16 @@ def start(
         ) from error
 
 
+def start_detached(
+    argv: Sequence[str | Path], *, extra_env: Mapping[str, str], cwd: Path, log: IO[Any]
+) -> Proc:
+    """Start a program that lives on when we end; while we live, a thread reaps it so that it never is a zombie."""
+    child = start(argv, extra_env=extra_env, cwd=cwd, stdout=log, stderr=log)
+    proc = identify(child.pid) or Proc(child.pid, 0.0)
+    threading.Thread(target=child.wait, name=f"reap {child.pid}", daemon=True).start()
+    return proc
+
+
 # The user a server runs as ----------------------------------------------------------------------------------
 
 
@@ -208,6 +219,24 @@ def end(proc: Proc, *, patience_s: float = 5.0, first: signal.Signals = signal.S
         _wait_gone(proc, wait_s)
 
 
+def living_in(directory: Path) -> tuple[Proc, ...]:
+    """Every process whose working directory is `directory` or below, even when that has been erased.
+
+    PostgreSQL's processes, and the programs they start, work in the data directory and are in sessions of their own.
+    """
+    below = str(directory.absolute())
+    found = (p.pid for p in psutil.process_iter() if _works_in(p, below))
+    return tuple(proc for pid in found if (proc := identify(pid)) is not None)
+
+
+def _works_in(found: psutil.Process, directory: str) -> bool:
+    try:
+        place = found.cwd().removesuffix(" (deleted)")
+    except (psutil.NoSuchProcess, psutil.AccessDenied, psutil.ZombieProcess, OSError):
+        return False
+    return place == directory or place.startswith(f"{directory}/")
+
+
 def kill_group(child: "subprocess.Popen[bytes]") -> None:
     """Kill a child of `start` and everything in its session's group, and reap it."""
     with contextlib.suppress(ProcessLookupError):
@@ -241,6 +270,25 @@ def _open_paths_of(process: psutil.Process) -> list[str]:
         return [f.path for f in process.open_files()]
     except (psutil.NoSuchProcess, psutil.ZombieProcess):
         return []
+
+
+def running_below(folder: Path) -> tuple[Proc, ...]:
+    """Every process whose working directory is `folder` or below it, but for this one: found by looking."""
+    root = str(folder.resolve())
+    found = []
+    for process in psutil.process_iter():
+        try:
+            where = process.cwd().removesuffix(" (deleted)")
+            if process.pid != os.getpid() and (where == root or where.startswith(root + "/")):
+                found.append(Proc(process.pid, process.create_time()))
+        except (psutil.NoSuchProcess, psutil.AccessDenied, psutil.ZombieProcess):
+            continue
+    return tuple(found)
+
+
+def myself() -> Proc:
+    """This process."""
+    return Proc(os.getpid(), psutil.Process().create_time())
 
 
 def _wait_gone(proc: Proc, limit_s: float) -> None:

@@ -10,6 +10,7 @@ from typing import Any, Protocol
 from restoredrill.model import (
     CheckResult,
     CheckSpec,
+    Event,
     Finding,
     Fingerprint,
     FingerprintLevel,
@@ -17,6 +18,7 @@ from restoredrill.model import (
     Lease,
     Manifest,
     Phase,
+    Report,
     ServerFacts,
     StoredFile,
 )
@@ -94,6 +96,47 @@ class Sealer(Protocol):
         """Encrypt a stream in bounded memory, lazily: nothing is read ahead of what is yielded by more
         than 1 MB or so.
         """
+
+
+class Backups(Protocol):
+    """The backups of one vault. Keys and formats as in DESIGN section 5."""
+
+    def keep(self, backup: str, name: str, chunks: Iterator[bytes]) -> StoredFile:
+        """Seal, hash and store one file of a backup that is being taken (see `Keep`)."""
+
+    def publish(self, manifest: Manifest) -> None:
+        """Write the manifest, conditionally: from here on the backup exists. Raises `VaultConflict`."""
+
+    def discard(self, backup: str) -> None:
+        """Remove what a backup that died has left. Raises `VaultConflict` if it has a manifest."""
+
+    def list(self) -> tuple[Manifest, ...]:
+        """Every backup that exists, newest first."""
+
+    def open(self, backup: str) -> "Archive":
+        """A backup's files, verified and unsealed as they stream.
+
+        Raises `VaultMissing`, `KeyMissing`, `KeyWrong` before any of them is read.
+        """
+
+
+class Journal(Protocol):
+    """Where controller and agent talk: the drills of one vault."""
+
+    def submit(self, job: Job) -> None:
+        """Put the job out."""
+
+    def emit(self, drill: str, number: int, event: Event) -> None:
+        """Add the agent's event; numbers start at 1."""
+
+    def events(self, drill: str, after: int) -> tuple[tuple[int, Event], ...]:
+        """Events with a higher number than `after`, in order."""
+
+    def save(self, report: Report, forms: Mapping[str, str]) -> None:
+        """Write `report.json`, and every other form under its file name. May be repeated: the last one stays."""
+
+    def reports(self, drill: str | None = None) -> Iterator[Report]:
+        """Reports, newest first; of one drill only, if given. Drills without a report are passed over."""
 
 
 # A database to protect --------------------------------------------------------------------------------------

@@ -1,0 +1,5 @@
+"""`python -m restoredrill` is `restoredrill`."""
+
+from restoredrill.cli import main
+
+main()

@@ -1,0 +1,24 @@
+"""The timer inside a local machine: a process of its own that ends the machine when its lease is over.
+
+Started before the agent and in another session, so that neither a dead controller nor a hanging agent keeps a
+server alive. It reads the lease anew each time: `--keep` moves its end.
+"""
+
+import sys
+from pathlib import Path
+
+from restoredrill import clock
+from restoredrill.machines.local import end_machine, expired
+
+LOOK_EVERY_S = 1.0
+
+
+def watch(home: Path) -> None:
+    """Wait until the machine is gone or its lease over; then make sure of it."""
+    while home.exists() and not expired(home, clock.utcnow()):
+        clock.sleep(LOOK_EVERY_S)
+    end_machine(home)
+
+
+if __name__ == "__main__":
+    watch(Path(sys.argv[1]))

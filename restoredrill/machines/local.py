@@ -1,0 +1,194 @@
+"""This host as a machine: a directory with a lease, an agent working in it, and a guard that ends both in time.
+
+What lives is found by looking: a machine is its directory and every process whose working directory is below it
+(a PostgreSQL server works in its data directory). So whatever was killed, the look still finds the rest.
+"""
+
+import json
+import shutil
+import signal
+import sys
+from collections.abc import Mapping
+from datetime import datetime
+from pathlib import Path
+
+from pydantic import ValidationError
+
+from restoredrill import clock, process
+from restoredrill.errors import MachineFailed
+from restoredrill.model import Document, Job, Lease
+from restoredrill.process import Proc
+from restoredrill.protocols import MachineState
+
+LEASE = "lease.json"
+LAST_WORDS_LINES = 12
+
+
+class LeaseFile(Document):
+    """`lease.json` of one machine: written before anything is started, so that nothing is ever without one."""
+
+    drill: str
+    database: str
+    started_at: datetime
+    expires_at: datetime
+    agent: Proc | None = None
+    guard: Proc | None = None
+    kept: bool = False  # a passed drill left running on purpose
+
+
+class LocalMachine:
+    """The `local` provider. `agent_environment` is all that an agent may know of our own environment."""
+
+    def __init__(self, directory: Path, agent_environment: Mapping[str, str]) -> None:
+        self._directory = directory
+        self._environment = agent_environment
+
+    def launch(self, job: Job) -> str:
+        """Start guard and agent for `job`; returns the machine's id, which is the drill's.
+
+        Raises `MachineFailed` if the directory can't be made or the machine exists already.
+        """
+        home = self._home(job.drill)
+        self._make(home, job)
+        lease = LeaseFile(
+            drill=job.drill, database=job.database, started_at=job.started_at, expires_at=job.expires_at
+        )
+        _write(home / LEASE, lease.model_dump_json())
+        _write(home / "job.json", job.model_dump_json(by_alias=True))
+        guard = self._start(
+            "restoredrill.machines.guard", [str(home)], self._directory / "guard.log", self._directory
+        )
+        agent = self._start("restoredrill", ["agent", str(home)], home / "agent.log", home)
+        _write(home / LEASE, lease.model_copy(update={"agent": agent, "guard": guard}).model_dump_json())
+        return job.drill
+
+    def state(self, machine: str) -> MachineState:
+        """Running as long as the agent is, or as long as a kept server is."""
+        home = self._home(machine)
+        lease = _read(home)
+        if lease is None:
+            return MachineState(running=False, detail="the machine is gone")
+        if lease.kept or (lease.agent is not None and process.alive(lease.agent)):
+            return MachineState(running=True)
+        return MachineState(running=False, detail=last_words(home / "agent.log"))
+
+    def terminate(self, machine: str) -> None:
+        """End agent, server and guard, erase the directory."""
+        end_machine(self._home(machine))
+
+    def leases(self) -> tuple[Lease, ...]:
+        """Every machine below the directory; one without a readable lease counts as an orphan past its end."""
+        if not self._directory.is_dir():
+            return ()
+        return tuple(_lease(home) for home in sorted(self._directory.iterdir()) if home.is_dir())
+
+    def leftovers(self, drill: str) -> tuple[str, ...]:
+        """Processes and directory of this drill that are still there."""
+        home = self._home(drill)
+        processes = tuple(f"process {proc.pid}" for proc in process.running_below(home))
+        return processes + ((f"directory {home}",) if home.exists() else ())
+
+    def _home(self, machine: str) -> Path:
+        return self._directory / machine
+
+    def _make(self, home: Path, job: Job) -> None:
+        try:
+            self._directory.mkdir(mode=0o711, parents=True, exist_ok=True)
+            home.mkdir(mode=0o711)
+            home.chmod(0o711)  # whatever the umask: the server's user must pass through
+        except FileExistsError:
+            raise MachineFailed("launch", job.drill, "there is a machine of this drill already") from None
+        except OSError as error:
+            hint = f"make {self._directory} writable or set machines.local.directory"
+            raise MachineFailed("make", str(home), error.strerror or str(error), hint=hint) from error
+
+    def _start(self, module: str, words: list[str], log: Path, cwd: Path) -> Proc:
+        with log.open("ab") as sink:
+            words = [sys.executable, "-m", module, *words]
+            return process.start_detached(words, extra_env=self._environment, cwd=cwd, log=sink)
+
+
+def keep(home: Path, expires_at: datetime) -> None:
+    """Let this machine live on after its agent, until `expires_at`."""
+    lease = _read(home)
+    if lease is not None:
+        _write(
+            home / LEASE, lease.model_copy(update={"kept": True, "expires_at": expires_at}).model_dump_json()
+        )
+
+
+def expired(home: Path, now: datetime) -> bool:
+    """Is this machine's time over? One without a readable lease has none."""
+    lease = _read(home)
+    return lease is None or now >= lease.expires_at
+
+
+def end_machine(home: Path) -> None:
+    """End every process of the machine and erase its directory. May be repeated, and called by the guard itself."""
+    lease = _read(home)
+    me = process.myself()
+    if lease is not None and lease.agent is not None and lease.agent.pid != me.pid:
+        process.end(lease.agent, patience_s=10)
+    for proc in process.running_below(home):
+        process.end(proc, patience_s=5, first=signal.SIGQUIT)  # PostgreSQL: immediate shutdown, children too
+    for proc in process.running_below(home):
+        process.end(proc, patience_s=0, first=signal.SIGKILL)
+    shutil.rmtree(home, ignore_errors=True)
+    if lease is not None and lease.guard is not None and lease.guard.pid != me.pid:
+        process.end(lease.guard)
+
+
+def last_words(log: Path) -> str:
+    """The end of an agent's log, for a report about one that died."""
+    try:
+        lines = log.read_text(encoding="utf-8", errors="replace").strip().splitlines()
+    except OSError:
+        return "it left no log"
+    return "\n".join(lines[-LAST_WORDS_LINES:]) or "it said nothing"
+
+
+def _lease(home: Path) -> Lease:
+    lease = _read(home)
+    if lease is None:
+        made_at = datetime.fromtimestamp(home.stat().st_mtime, tz=clock.utcnow().tzinfo)
+        return Lease(
+            machine=home.name,
+            provider="local",
+            drill=home.name,
+            database="",
+            started_at=made_at,
+            expires_at=made_at,
+            orphan=True,
+            detail=f"{home}: no readable lease",
+        )
+    working = lease.agent is not None and process.alive(lease.agent)
+    return Lease(
+        machine=home.name,
+        provider="local",
+        drill=lease.drill,
+        database=lease.database,
+        started_at=lease.started_at,
+        expires_at=lease.expires_at,
+        orphan=not working and not lease.kept and _settled(lease),
+        detail=str(home),
+    )
+
+
+def _settled(lease: LeaseFile) -> bool:
+    """A lease without an agent is one whose agent is just being started, for the first minute."""
+    return lease.agent is not None or (clock.utcnow() - lease.started_at).total_seconds() > 60  # noqa: PLR2004
+
+
+def _read(home: Path) -> LeaseFile | None:
+    try:
+        return LeaseFile.model_validate(json.loads((home / LEASE).read_bytes()))
+    except (OSError, ValueError, ValidationError):
+        return None
+
+
+def _write(path: Path, text: str) -> None:
+    """Whole or not at all, readable by us only."""
+    scratch = path.with_name(path.name + ".new")
+    scratch.touch(mode=0o600)
+    scratch.write_text(text, encoding="utf-8")
+    scratch.replace(path)
