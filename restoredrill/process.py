@@ -104,19 +104,25 @@ def start(
     stdin: int | IO[Any] | None = subprocess.DEVNULL,
     stdout: int | IO[Any] | None = subprocess.DEVNULL,
     stderr: int | IO[Any] | None = subprocess.DEVNULL,
+    held: Sequence[int] = (),
+    tied: bool = False,
 ) -> "subprocess.Popen[bytes]":
     """Start a program in a session of its own, so that Ctrl-C reaches only us and its whole group can be
     ended.
 
     `as_server` runs it as `nobody` where we are root; `isolated` gives it a network of its own with nothing
-    in it. The returned pid is the program's own: the wrappers replace themselves.
+    in it; `held` are open files that live as long as the program does (a lock); `tied` has the kernel kill it
+    when the thread that called this is gone, where the host can do that. The returned pid is the program's own:
+    the wrappers replace themselves.
     """
     words = [str(word) for word in argv]
     if isolated:
         words = [*_without_network(), *(_as_server_words() if as_server else ()), *words]
+    if tied and shutil.which("setpriv") is not None:
+        words = ["setpriv", "--pdeathsig", "KILL", "--", *words]
     uid, gid = server_ids() if as_server and not isolated else (None, None)
     try:
-        return subprocess.Popen(  # noqa: S603 - argv lists only, never a shell
+        return subprocess.Popen(
             words,
             env=environment(extra_env),
             cwd=cwd,
@@ -124,6 +130,7 @@ def start(
             stdout=stdout,
             stderr=stderr,
             start_new_session=True,
+            pass_fds=tuple(held),
             user=uid,
             group=gid,
             extra_groups=[] if uid is not None else None,
@@ -178,8 +185,8 @@ def _as_server_words() -> tuple[str, ...]:
 
 def _without_network() -> tuple[str, ...]:
     if os.geteuid() == 0:
-        return ("unshare", "--net", "--")
-    return ("unshare", "--user", "--map-current-user", "--net", "--")
+        return ("unshare", "--net", "--ipc", "--")
+    return ("unshare", "--user", "--map-current-user", "--net", "--ipc", "--")
 
 
 @functools.cache
@@ -222,10 +229,10 @@ def end(proc: Proc, *, patience_s: float = 5.0, first: signal.Signals = signal.S
 def living_in(directory: Path) -> tuple[Proc, ...]:
     """Every process whose working directory is `directory` or below, even when that has been erased.
 
-    PostgreSQL's processes, and the programs they start, work in the data directory and are in sessions of their own.
+    PostgreSQL's processes, and the programs they start, work in the data directory, in sessions of their own.
     """
-    below = str(directory.absolute())
-    found = (p.pid for p in psutil.process_iter() if _works_in(p, below))
+    below = str(directory.resolve())
+    found = (p.pid for p in psutil.process_iter() if p.pid != os.getpid() and _works_in(p, below))
     return tuple(proc for pid in found if (proc := identify(pid)) is not None)
 
 
