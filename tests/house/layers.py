@@ -1,0 +1,107 @@
+"""The arrows of DESIGN section 4 as a table, and what breaks them."""
+
+from collections.abc import Iterator
+from pathlib import Path
+
+from tests.house.source import PACKAGE, imported, module_name, modules, used, within
+
+LEAVES = ("clock", "durations", "errors", "secret")
+VOCABULARY = (*LEAVES, "model", "protocols")
+ADAPTER = (*VOCABULARY, "process")
+STORY = (*VOCABULARY, "checks.verdict")
+EVERYTHING = ("",)
+
+# What a part of the package may import, beside itself. A name without a dot stands for all that is in it.
+ARROWS: dict[str, tuple[str, ...]] = {
+    # leaves: the standard library and nothing of ours
+    "clock": (),
+    "cron": (),
+    "durations": (),
+    "errors": (),
+    "secret": (),
+    "model": LEAVES,
+    "protocols": (*LEAVES, "model"),
+    "process": VOCABULARY,
+    "config": (*VOCABULARY, "cron"),
+    # adapters: neither each other nor the stories
+    "checks": ADAPTER,
+    "embedded": ADAPTER,
+    "engines": ADAPTER,
+    "machines": ADAPTER,
+    "reports": ADAPTER,
+    "vault": ADAPTER,
+    # stories: no vendor, no adapter, only what a protocol says
+    "backup": STORY,
+    "drill": STORY,
+    "agent": STORY,
+    "controller": (*STORY, "backup", "drill", "config"),
+    "scheduler": (*STORY, "controller", "config", "cron"),
+    # the edges: names to factories, and the command line
+    "wiring": (*ADAPTER, "config", "checks", "embedded", "engines", "machines", "reports", "vault"),
+    "cli": EVERYTHING,
+    "__main__": ("cli",),
+}
+
+# Who may use what the linter bans (pyproject.toml says why): starts of paths below restoredrill/.
+OWNERS: dict[str, tuple[str, ...]] = {
+    "boto3": ("vault/s3",),
+    "botocore": ("vault/s3",),
+    "subprocess": ("process.py",),
+    "os.system": (),
+    "os.popen": (),
+    "psycopg": ("engines/postgres/",),
+    "sqlalchemy": ("scheduler.py",),
+    "apscheduler": ("scheduler.py",),
+    "datetime.datetime.now": ("clock.py",),
+    "datetime.datetime.utcnow": (),
+    "datetime.datetime.today": (),
+    "datetime.date.today": (),
+    "time.time": ("clock.py",),
+    "time.monotonic": ("clock.py",),
+    "time.perf_counter": (),
+    "time.sleep": ("clock.py",),
+    "os.environ": ("config.py", "process.py"),  # process.py hands a chosen few variables on to children
+    "os.getenv": (),
+    "sys.exit": ("cli/", "__main__.py"),
+}
+
+
+def crossings(root: Path) -> Iterator[str]:
+    """Every import within the package that goes against the arrows, as `file:line: what`."""
+    for path in modules(root):
+        part = _part(module_name(root, path))
+        where = path.relative_to(root)
+        if part and part not in ARROWS:
+            yield f"{where}: no layer for `{part}`; give it one in ARROWS in tests/house/layers.py"
+            continue
+        for use in imported(root, path):
+            target = use.name.removeprefix(f"{PACKAGE}.")
+            if use.name == target or not _is_part(root, target) or _allowed(part, target):
+                continue
+            yield f"{where}:{use.line}: {part or '__init__'} may not import {target}"
+
+
+def trespasses(root: Path) -> Iterator[str]:
+    """Every use of a banned name outside the modules that own it, as `file:line: what`."""
+    for path in modules(root):
+        inside = path.relative_to(root / PACKAGE).as_posix()
+        for use in used(root, path):
+            for name, owners in OWNERS.items():
+                if within(use.name, name) and not inside.startswith(owners):
+                    yield f"{PACKAGE}/{inside}:{use.line}: {name} belongs to {', '.join(owners) or 'nobody'}"
+
+
+def _allowed(part: str, target: str) -> bool:
+    grants = (part, *ARROWS[part]) if part else ()
+    return any(not grant or within(target, grant) for grant in grants)
+
+
+def _part(module: str) -> str:
+    """The part of the package a module belongs to; the package itself: an empty string."""
+    return module.split(".")[1] if "." in module else ""
+
+
+def _is_part(root: Path, target: str) -> bool:
+    """Whether `target` begins with a module or folder, rather than with a name like `__version__`."""
+    first = root / PACKAGE / target.split(".")[0]
+    return first.is_dir() or first.with_suffix(".py").is_file()
