@@ -1,6 +1,6 @@
 """Which PostgreSQL programs are on this machine, and which of them fit a server.
 
-The places that are searched are the literal list in `_places`. A program is believed only after it has said its
+The places that are searched are the literal list in `_places`. A program is believed only after it says its
 version: wheels with programs that crash on every call exist.
 """
 
@@ -69,7 +69,7 @@ def broken(extra: Sequence[Path] = ()) -> tuple[Broken, ...]:
 
 
 def client_for(server_major: int, tools: Sequence[Tools]) -> Tools:
-    """The client to dump or restore with: the server's own major, else the next newer; those that know zstd first.
+    """The client to dump or restore with: the server's own major, else the next newer; zstd comes first.
 
     A client older than its server is refused by PostgreSQL. Raises `ToolMissing`.
     """
