@@ -22,6 +22,8 @@ import psutil
 from restoredrill import clock
 from restoredrill.errors import ToolMissing
 
+PIPE = subprocess.PIPE
+
 # What a child may know of our surroundings. Everything else stays here: credentials above all (promise 5).
 _INHERITED = (
     "PATH",
@@ -112,8 +114,8 @@ def start(
 
     `as_server` runs it as `nobody` where we are root; `isolated` gives it a network of its own with nothing
     in it; `held` are open files that live as long as the program does (a lock); `tied` has the kernel kill it
-    when the thread that called this is gone, where the host can do that. The returned pid is the program's own:
-    the wrappers replace themselves.
+    when the thread that called this is gone, where the host can do that. The returned pid is the program's
+    own: the wrappers replace themselves.
     """
     words = [str(word) for word in argv]
     if isolated:
@@ -145,7 +147,9 @@ def start(
 def start_detached(
     argv: Sequence[str | Path], *, extra_env: Mapping[str, str], cwd: Path, log: IO[Any]
 ) -> Proc:
-    """Start a program that lives on when we end; while we live, a thread reaps it so that it never is a zombie."""
+    """Start a program that lives on when we end; while we live, a thread reaps it so that it never is a
+    zombie.
+    """
     child = start(argv, extra_env=extra_env, cwd=cwd, stdout=log, stderr=log)
     proc = identify(child.pid) or Proc(child.pid, 0.0)
     threading.Thread(target=child.wait, name=f"reap {child.pid}", daemon=True).start()

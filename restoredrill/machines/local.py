@@ -1,14 +1,15 @@
-"""This host as a machine: a directory with a lease, an agent working in it, and a guard that ends both in time.
+"""This host as a machine: a directory with a lease, an agent working in it, and a guard that ends both in
+time.
 
-What lives is found by looking: a machine is its directory and every process whose working directory is below it
-(a PostgreSQL server works in its data directory). So whatever was killed, the look still finds the rest.
+What lives is found by looking: a machine is its directory and every process whose working directory is below
+it (a PostgreSQL server works in its data directory). So whatever was killed, the look still finds the rest.
 """
 
 import json
 import shutil
 import signal
 import sys
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from datetime import datetime
 from pathlib import Path
 
@@ -25,7 +26,9 @@ LAST_WORDS_LINES = 12
 
 
 class LeaseFile(Document):
-    """`lease.json` of one machine: written before anything is started, so that nothing is ever without one."""
+    """`lease.json` of one machine: written before anything is started, so that nothing is ever without
+    one.
+    """
 
     drill: str
     database: str
@@ -36,12 +39,21 @@ class LeaseFile(Document):
     kept: bool = False  # a passed drill left running on purpose
 
 
-class LocalMachine:
-    """The `local` provider. `agent_environment` is all that an agent may know of our own environment."""
+AGENT = (sys.executable, "-m", "restoredrill", "agent")
+GUARD = (sys.executable, "-m", "restoredrill.machines.guard")
 
-    def __init__(self, directory: Path, agent_environment: Mapping[str, str]) -> None:
+
+class LocalMachine:
+    """The `local` provider. `environment` is all that an agent may know of our own; `agent` is its
+    program.
+    """
+
+    def __init__(
+        self, directory: Path, environment: Mapping[str, str], agent: Sequence[str | Path] = AGENT
+    ) -> None:
         self._directory = directory
-        self._environment = agent_environment
+        self._environment = environment
+        self._agent = agent
 
     def launch(self, job: Job) -> str:
         """Start guard and agent for `job`; returns the machine's id, which is the drill's.
@@ -55,10 +67,8 @@ class LocalMachine:
         )
         _write(home / LEASE, lease.model_dump_json())
         _write(home / "job.json", job.model_dump_json(by_alias=True))
-        guard = self._start(
-            "restoredrill.machines.guard", [str(home)], self._directory / "guard.log", self._directory
-        )
-        agent = self._start("restoredrill", ["agent", str(home)], home / "agent.log", home)
+        guard = self._start(GUARD, home, self._directory / "guard.log", self._directory)
+        agent = self._start(self._agent, home, home / "agent.log", home)
         _write(home / LEASE, lease.model_copy(update={"agent": agent, "guard": guard}).model_dump_json())
         return job.drill
 
@@ -77,7 +87,9 @@ class LocalMachine:
         end_machine(self._home(machine))
 
     def leases(self) -> tuple[Lease, ...]:
-        """Every machine below the directory; one without a readable lease counts as an orphan past its end."""
+        """Every machine below the directory; one without a readable lease counts as an orphan past its
+        end.
+        """
         if not self._directory.is_dir():
             return ()
         return tuple(_lease(home) for home in sorted(self._directory.iterdir()) if home.is_dir())
@@ -102,10 +114,9 @@ class LocalMachine:
             hint = f"make {self._directory} writable or set machines.local.directory"
             raise MachineFailed("make", str(home), error.strerror or str(error), hint=hint) from error
 
-    def _start(self, module: str, words: list[str], log: Path, cwd: Path) -> Proc:
+    def _start(self, program: Sequence[str | Path], home: Path, log: Path, cwd: Path) -> Proc:
         with log.open("ab") as sink:
-            words = [sys.executable, "-m", module, *words]
-            return process.start_detached(words, extra_env=self._environment, cwd=cwd, log=sink)
+            return process.start_detached([*program, home], extra_env=self._environment, cwd=cwd, log=sink)
 
 
 def keep(home: Path, expires_at: datetime) -> None:
@@ -124,7 +135,9 @@ def expired(home: Path, now: datetime) -> bool:
 
 
 def end_machine(home: Path) -> None:
-    """End every process of the machine and erase its directory. May be repeated, and called by the guard itself."""
+    """End every process of the machine and erase its directory. May be repeated, and called by the guard
+    itself.
+    """
     lease = _read(home)
     me = process.myself()
     if lease is not None and lease.agent is not None and lease.agent.pid != me.pid:
@@ -176,7 +189,7 @@ def _lease(home: Path) -> Lease:
 
 def _settled(lease: LeaseFile) -> bool:
     """A lease without an agent is one whose agent is just being started, for the first minute."""
-    return lease.agent is not None or (clock.utcnow() - lease.started_at).total_seconds() > 60  # noqa: PLR2004
+    return lease.agent is not None or (clock.utcnow() - lease.started_at).total_seconds() > 60
 
 
 def _read(home: Path) -> LeaseFile | None:

@@ -1,0 +1,82 @@
+"""Runs of the service, each a process of its own: `restoredrill backup NAME --json` and the like."""
+
+import fcntl
+import os
+import signal
+import sys
+import threading
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+
+from restoredrill import process
+from restoredrill.process import Finished, Proc
+
+
+class Children:
+    """Starts programs of ours under a lock that they themselves hold.
+
+    The lock file is open in the child, so it is free when the child is gone, however it and we went: a
+    service that was killed and started again finds its old runs still under way and starts none beside them.
+    """
+
+    def __init__(self, locks: Path, environment: Mapping[str, str]) -> None:
+        self._locks = locks
+        self._environment = environment
+        self._running: dict[str, Proc] = {}
+        self._guard = threading.Lock()
+        self._stopping = False
+
+    def run(self, key: str, words: Sequence[str]) -> Finished | None:
+        """Run `restoredrill WORDS` to its end; None if `key` is running already or everything is being
+        stopped.
+        """
+        with self._lock(key) as held:
+            if held is None or self._stopping:
+                return None
+            child = process.start(
+                [sys.executable, "-m", "restoredrill", *words],
+                extra_env=self._environment,
+                stdout=process.PIPE,
+                stderr=process.PIPE,
+                held=(held,),
+            )
+            with self._guard:
+                self._running[key] = process.identify(child.pid) or Proc(child.pid, 0.0)
+            out, err = child.communicate()
+            with self._guard:
+                del self._running[key]
+            return Finished(child.returncode, out.decode(errors="replace"), err.decode(errors="replace"))
+
+    def stop(self, patience_s: float) -> None:
+        """SIGTERM to all at once, SIGKILL to those that are still there after `patience_s`."""
+        self._stopping = True
+        with self._guard:
+            running = tuple(self._running.values())
+        enders = [
+            threading.Thread(
+                target=process.end, args=(proc,), kwargs={"patience_s": patience_s, "first": signal.SIGTERM}
+            )
+            for proc in running
+        ]
+        for ender in enders:
+            ender.start()
+        for ender in enders:
+            ender.join()
+
+    @contextmanager
+    def _lock(self, key: str) -> Iterator[int | None]:
+        self._locks.mkdir(mode=0o700, parents=True, exist_ok=True)
+        held = os.open(self._locks / f"{key.replace('/', '_')}.lock", os.O_RDWR | os.O_CREAT, 0o600)
+        try:
+            yield held if _taken(held) else None
+        finally:
+            os.close(held)  # the child has its own copy: the lock lives on in it
+
+
+def _taken(held: int) -> bool:
+    try:
+        fcntl.flock(held, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return False
+    return True
