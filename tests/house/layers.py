@@ -8,6 +8,7 @@ from tests.house.source import PACKAGE, imported, module_name, modules, used, wi
 LEAVES = ("clock", "durations", "errors", "secret")
 VOCABULARY = (*LEAVES, "model", "protocols")
 ADAPTER = (*VOCABULARY, "process")
+CONFIGURATION = ("config", "settings")
 STORY = (*VOCABULARY, "checks.verdict")
 EVERYTHING = ("",)
 
@@ -18,13 +19,18 @@ ARROWS: dict[str, tuple[str, ...]] = {
     "cron": (),
     "durations": (),
     "errors": (),
+    "expect": (),
     "secret": (),
     "model": LEAVES,
     "protocols": (*LEAVES, "model"),
     "process": VOCABULARY,
-    "config": (*VOCABULARY, "cron"),
+    # configuration: from a value and a file to frozen models
+    "yaml_lines": LEAVES,
+    "values": (*VOCABULARY, "cron", "expect"),
+    "settings": (*VOCABULARY, "cron", "expect", "values"),
+    "config": (*VOCABULARY, "settings", "values", "yaml_lines"),
     # adapters: neither each other nor the stories
-    "checks": ADAPTER,
+    "checks": (*ADAPTER, "expect"),
     "embedded": ADAPTER,
     "engines": ADAPTER,
     "machines": ADAPTER,
@@ -34,10 +40,10 @@ ARROWS: dict[str, tuple[str, ...]] = {
     "backup": STORY,
     "drill": STORY,
     "agent": STORY,
-    "controller": (*STORY, "backup", "drill", "config"),
-    "scheduler": (*STORY, "controller", "config", "cron"),
+    "controller": (*STORY, *CONFIGURATION, "backup", "drill"),
+    "scheduler": (*STORY, *CONFIGURATION, "controller", "cron"),
     # the edges: names to factories, and the command line
-    "wiring": (*ADAPTER, "config", "checks", "embedded", "engines", "machines", "reports", "vault"),
+    "wiring": (*ADAPTER, *CONFIGURATION, "checks", "embedded", "engines", "machines", "reports", "vault"),
     "cli": EVERYTHING,
     "__main__": ("cli",),
 }

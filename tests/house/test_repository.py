@@ -107,7 +107,9 @@ def test_every_module_says_what_it_is_for(files: list[str]) -> None:
 def test_a_module_that_says_nothing_is_found(tmp_path: Path) -> None:
     (tmp_path / "quiet.py").write_text("# a comment is not a docstring\nX = 1\n")
     (tmp_path / "clear.py").write_text('"""Holds X."""\n')
-    assert list(without_docstring(tmp_path, ["quiet.py", "clear.py", "notes.md"])) == ["quiet.py"]
+    (tmp_path / "__init__.py").write_text("")
+    names = ["quiet.py", "clear.py", "__init__.py", "notes.md"]
+    assert list(without_docstring(tmp_path, names)) == ["quiet.py"]
 
 
 def test_modules_and_functions_are_short_or_explained() -> None:
