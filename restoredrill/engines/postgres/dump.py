@@ -1,0 +1,223 @@
+"""Runs pg_dump and hands its files on while it writes, on a disk that stays small.
+
+Its exit status alone is not believed: a dump is whole if pg_dump ended well *and* nothing that it said means
+that something is missing.
+"""
+
+import contextlib
+import errno
+import os
+import re
+import shutil
+import signal
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+from restoredrill import clock, process
+from restoredrill.engines.postgres import holes
+from restoredrill.engines.postgres.connect import DENIED_HINT, Login, lost_snapshot
+from restoredrill.engines.postgres.spool import LIMIT_BYTES, Spool
+from restoredrill.engines.postgres.toolchain import Tools, compression
+from restoredrill.errors import DiskFull, DumpFailed, RestoredrillError, SourceDenied
+from restoredrill.model import StoredFile
+from restoredrill.protocols import Keep, Progress
+
+_LOOK_S = 0.05
+_LOOK_OFTEN_S = 0.01
+_PING_S = 5.0
+_REPORT_S = 0.25
+_SAID_BYTES = 4 << 20  # of pg_dump's messages; more than that is noise about one thing
+
+NO_HOLES = (
+    "the spool's file system can't release parts of a file: disk use may reach the largest table's size"
+)
+
+
+@dataclass(frozen=True)
+class DumpOrder:
+    """What to dump and with what: `snapshot` as exported on the server that `login` leads to."""
+
+    login: Login
+    tools: Tools
+    snapshot: str
+    jobs: int
+    lock_timeout_s: float
+    limit_bytes: int = LIMIT_BYTES
+
+
+Ping = Callable[[], None]
+"""Raises `DumpFailed` if the session that holds the snapshot is gone. Called every few seconds."""
+
+
+def dump_data(
+    order: DumpOrder, spool: Path, keep: Keep, ping: Ping, progress: Progress
+) -> tuple[tuple[StoredFile, ...], tuple[str, ...]]:
+    """Dump into `keep`; returns the files, `toc.dat` among them, and notes. Leaves nothing below `spool`.
+
+    Raises `SourceDenied`, `DumpFailed`, `DiskFull`, and what `keep`, `ping` or `progress` raise.
+    """
+    data, words = spool / "data", spool / "pg_dump.log"
+    try:
+        with _disk_trouble(order.login, spool):
+            data.mkdir(mode=0o700)
+            can_punch = holes.possible(spool)
+        outlet = Spool(data, keep, writers=order.jobs, limit_bytes=order.limit_bytes, can_punch=can_punch)
+        try:
+            notes = _run(order, spool, words, outlet, ping, progress)
+            return outlet.kept, (*notes, *(() if can_punch else (NO_HOLES,)))
+        finally:
+            outlet.close()
+    finally:
+        shutil.rmtree(data, ignore_errors=True)
+        words.unlink(missing_ok=True)
+
+
+def _run(
+    order: DumpOrder, spool: Path, words: Path, outlet: Spool, ping: Ping, progress: Progress
+) -> tuple[str, ...]:
+    report = _Reporter(progress, outlet)
+    with words.open("xb") as stderr:
+        child = process.start(
+            command(order, spool / "data"),
+            extra_env={**order.login.environment(), "LC_ALL": "C"},
+            cwd=spool,  # whoever clears up after us finds it there
+            stderr=stderr,
+            tied=True,
+        )
+    try:
+        _watch(child, outlet, ping, report)
+        ping()
+        said = words.read_bytes()[:_SAID_BYTES].decode("utf-8", errors="replace")
+        notes = judged(child.returncode, said, order.login.name, order.lock_timeout_s)
+    finally:
+        process.kill_group(child)  # a paused one, too, and workers that outlive their leader
+    outlet.look(None)
+    while outlet.pending:
+        outlet.wait(_REPORT_S)
+        report.now_and_then()
+    return notes
+
+
+def _watch(child: process.Child, outlet: Spool, ping: Ping, report: "_Reporter") -> None:
+    """Until pg_dump ends: hand on what it writes, and stop it for a while when there is too much of it."""
+
+    def open_names() -> frozenset[str]:
+        return frozenset(Path(path).name for path in process.open_paths(child))
+
+    paused = False
+    next_ping_s = clock.monotonic_s() + _PING_S
+    while child.poll() is None:
+        began_s = clock.monotonic_s()
+        outlet.look(open_names, urgent=paused)
+        if outlet.crowded(already=paused) != paused:
+            paused = not paused
+            process.pause_group(child, paused=paused)
+        if began_s >= next_ping_s:
+            ping()
+            next_ping_s = clock.monotonic_s() + _PING_S
+        report.now_and_then()
+        cost_s = clock.monotonic_s() - began_s
+        outlet.wait(_LOOK_OFTEN_S if outlet.half_full else min(max(_LOOK_S, 10 * cost_s), 5 * _LOOK_S))
+
+
+def command(order: DumpOrder, data: Path) -> list[str | Path]:
+    """pg_dump's arguments: no secret is among them."""
+    return [
+        order.tools.program("pg_dump"),
+        "--format=directory",
+        f"--jobs={order.jobs}",
+        f"--snapshot={order.snapshot}",
+        f"--compress={compression(order.tools)}",
+        f"--lock-wait-timeout={order.lock_timeout_s * 1000:.0f}",
+        "--no-subscriptions",  # a copy must not connect to the publisher
+        "--no-sync",  # the files are gone before they could be synced
+        "--no-password",
+        f"--file={data}",
+        f"--dbname={order.login.words()}",
+    ]
+
+
+@contextlib.contextmanager
+def _disk_trouble(login: Login, spool: Path) -> Iterator[None]:
+    try:
+        yield
+    except OSError as error:
+        if error.errno in (errno.ENOSPC, errno.EDQUOT):
+            raise disk_full(login.name, spool) from error
+        why = f"{error.strerror or error}: {error.filename or spool}"
+        hint = "the spool must be an empty folder of its own"
+        raise DumpFailed("dump", login.name, why, hint=hint) from error
+
+
+def disk_full(name: str, spool: Path) -> DiskFull:
+    """No room for the few hundred megabytes that wait for their upload."""
+    return DiskFull(
+        "dump", name, f"no space left in {spool}", hint="free 256 MB there, or choose another work directory"
+    )
+
+
+class _Reporter:
+    """Tells how far it is, not too often; also how the caller gets a chance to call it off."""
+
+    def __init__(self, progress: Progress, outlet: Spool) -> None:
+        self._progress = progress
+        self._outlet = outlet
+        self._last_s = clock.monotonic_s()
+        self._last_bytes = 0
+
+    def now_and_then(self) -> None:
+        now_s, read = clock.monotonic_s(), self._outlet.read_bytes
+        passed_s = now_s - self._last_s
+        if passed_s >= _REPORT_S:
+            speed = (read - self._last_bytes) / passed_s / 1e6
+            self._progress(f"dumping: {read / 1e6:.1f} MB", None, speed)
+            self._last_s, self._last_bytes = now_s, read
+
+
+# What pg_dump says ----------------------------------------------------------------------------------------
+
+# Warnings that say something is not in the dump or will not come back. Those of others become notes.
+_LOSS = re.compile(
+    r"skipp|not (be )?dumped|will not|ignor|could not|does not exist|invalid|unrecognized|unexpected|bogus"
+)
+_HARMLESS = re.compile(
+    r"there are circular foreign-key constraints"  # matters for data-only restores
+    r"|requested compression not available"
+)
+_SPEAKER = re.compile(r"^(?:pg_dump|pg_dumpall): (?:\[[^\]]*\] )?")
+_DENIED = re.compile(r"permission denied for (?:table|sequence|schema|relation|view|large object) ?(.*)")
+_ROW_SECURITY = re.compile(r"query would be affected by row-level security policy for table (.*)")
+_LOCKING = re.compile(r"LOCK TABLE (.*?)(?:, | IN )")
+_TRY_AGAIN = "try again when nobody changes the schema"
+
+
+def judged(code: int, said: str, name: str, lock_timeout_s: float) -> tuple[str, ...]:
+    """What pg_dump's end means: notes if the dump is whole, else one of three errors."""
+    lines = [_SPEAKER.sub("", line).strip() for line in said.splitlines() if line.strip()]
+    errors = [line.removeprefix("error:").strip() for line in lines if line.startswith("error:")]
+    warnings = [line.removeprefix("warning:").strip() for line in lines if line.startswith("warning:")]
+    if code != 0 or errors:
+        raise _failure(code, errors, said, name, lock_timeout_s)
+    losses = [w for w in warnings if _LOSS.search(w) and not _HARMLESS.search(w)]
+    if losses:
+        raise DumpFailed("dump", name, f"pg_dump left something out: {losses[0]}")
+    return tuple(dict.fromkeys(f"pg_dump: {w.rstrip(':')}" for w in warnings if not _HARMLESS.search(w)))
+
+
+def _failure(code: int, errors: list[str], said: str, name: str, lock_timeout_s: float) -> RestoredrillError:
+    denied = _DENIED.search(said) or _ROW_SECURITY.search(said)
+    if denied:
+        return SourceDenied("dump", name, denied[0].strip(), hint=DENIED_HINT)
+    if os.strerror(errno.ENOSPC) in said or os.strerror(errno.EDQUOT) in said:
+        return DiskFull("dump", name, "no space left where the spool is", hint="free 256 MB there")
+    if "invalid snapshot identifier" in said or "could not import the requested snapshot" in said:
+        return lost_snapshot(name, "the session that holds it is gone")
+    locking = _LOCKING.search(said)
+    if locking and ("timeout" in said or "could not obtain lock" in said):
+        why = f"{locking[1]} stayed locked by somebody else for {lock_timeout_s:g} s"
+        return DumpFailed("dump", name, why, hint=_TRY_AGAIN)
+    if code < 0:
+        return DumpFailed("dump", name, f"pg_dump was ended by {signal.Signals(-code).name}")
+    reason = errors[0] if errors else f"pg_dump ended with status {code}"
+    return DumpFailed("dump", name, reason, hint=_TRY_AGAIN if "could not obtain lock" in said else "")
