@@ -59,6 +59,10 @@ class Proc:
     created: float
 
 
+Child = subprocess.Popen[bytes]
+"""A program that `start` started."""
+
+
 def environment(extra: Mapping[str, str] | None = None) -> dict[str, str]:
     """The environment for a child: the harmless part of ours, and `extra`."""
     inherited = {k: v for k, v in os.environ.items() if k in _INHERITED or k.startswith("LC_")}
@@ -117,12 +121,7 @@ def start(
     when the thread that called this is gone, where the host can do that. The returned pid is the program's
     own: the wrappers replace themselves.
     """
-    words = [str(word) for word in argv]
-    if isolated:
-        words = [*_without_network(), *(_as_server_words() if as_server else ()), *words]
-    if tied and shutil.which("setpriv") is not None:
-        words = ["setpriv", "--pdeathsig", "KILL", "--", *words]
-    uid, gid = server_ids() if as_server and not isolated else (None, None)
+    words, uid, gid = _dressed([str(word) for word in argv], as_server, isolated, tied)
     try:
         return subprocess.Popen(
             words,
@@ -142,6 +141,18 @@ def start(
         raise ToolMissing(
             "start", missing, "no such program", hint=f"install {missing} or put it into PATH"
         ) from error
+
+
+def _dressed(
+    words: list[str], as_server: bool, isolated: bool, tied: bool
+) -> tuple[list[str], int | None, int | None]:
+    """The words with the wrappers they need, and the user and group that Popen itself is to change to."""
+    if isolated:
+        words = [*_without_network(), *(_as_server_words() if as_server else ()), *words]
+    if tied and shutil.which("setpriv") is not None:
+        words = ["setpriv", "--pdeathsig", "KILL", "--", *words]
+    uid, gid = server_ids() if as_server and not isolated else (None, None)
+    return words, uid, gid
 
 
 def start_detached(
@@ -228,24 +239,6 @@ def end(proc: Proc, *, patience_s: float = 5.0, first: signal.Signals = signal.S
         with contextlib.suppress(ProcessLookupError):
             os.kill(proc.pid, sig)
         _wait_gone(proc, wait_s)
-
-
-def living_in(directory: Path) -> tuple[Proc, ...]:
-    """Every process whose working directory is `directory` or below, even when that has been erased.
-
-    PostgreSQL's processes, and the programs they start, work in the data directory, in sessions of their own.
-    """
-    below = str(directory.resolve())
-    found = (p.pid for p in psutil.process_iter() if p.pid != os.getpid() and _works_in(p, below))
-    return tuple(proc for pid in found if (proc := identify(pid)) is not None)
-
-
-def _works_in(found: psutil.Process, directory: str) -> bool:
-    try:
-        place = found.cwd().removesuffix(" (deleted)")
-    except (psutil.NoSuchProcess, psutil.AccessDenied, psutil.ZombieProcess, OSError):
-        return False
-    return place == directory or place.startswith(f"{directory}/")
 
 
 def kill_group(child: "subprocess.Popen[bytes]") -> None:

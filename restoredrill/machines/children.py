@@ -12,6 +12,8 @@ from pathlib import Path
 from restoredrill import process
 from restoredrill.process import Finished, Proc
 
+PROGRAM = (sys.executable, "-m", "restoredrill")
+
 
 class Children:
     """Starts programs of ours under a lock that they themselves hold.
@@ -20,7 +22,8 @@ class Children:
     service that was killed and started again finds its old runs still under way and starts none beside them.
     """
 
-    def __init__(self, locks: Path, environment: Mapping[str, str]) -> None:
+    def __init__(self, locks: Path, environment: Mapping[str, str], program: Sequence[str] = PROGRAM) -> None:
+        self._program = program
         self._locks = locks
         self._environment = environment
         self._running: dict[str, Proc] = {}
@@ -28,14 +31,14 @@ class Children:
         self._stopping = False
 
     def run(self, key: str, words: Sequence[str]) -> Finished | None:
-        """Run `restoredrill WORDS` to its end; None if `key` is running already or everything is being
+        """Run the program with `words` to its end; None if `key` is running already or everything is being
         stopped.
         """
         with self._lock(key) as held:
             if held is None or self._stopping:
                 return None
             child = process.start(
-                [sys.executable, "-m", "restoredrill", *words],
+                [*self._program, *words],
                 extra_env=self._environment,
                 stdout=process.PIPE,
                 stderr=process.PIPE,

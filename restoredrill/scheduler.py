@@ -1,0 +1,96 @@
+"""When: APScheduler with a store on disk, so that a time that passed while nobody was here is known
+afterwards.
+
+A missed time runs once, however many were missed; a run that was started is not started again after a
+restart, since its next time is on disk before it goes on.
+"""
+
+import logging
+from collections.abc import Callable, Sequence
+from datetime import datetime
+from pathlib import Path
+from zoneinfo import ZoneInfo
+
+from apscheduler.events import EVENT_JOB_MAX_INSTANCES, JobSubmissionEvent
+from apscheduler.executors.pool import ThreadPoolExecutor
+from apscheduler.job import Job
+from apscheduler.jobstores.sqlalchemy import SQLAlchemyJobStore
+from apscheduler.schedulers.background import BackgroundScheduler
+from apscheduler.schedulers.base import STATE_STOPPED
+from apscheduler.triggers.cron import CronTrigger
+
+from restoredrill.controller import Run
+
+RUNS_AT_ONCE = 10  # threads that wait for runs; what is due beyond that waits its turn
+
+Due = Callable[[Run], None]
+
+# APScheduler stores a job as the name of a function and its arguments, so what to call lies here.
+_due: list[Due] = []
+
+
+class Background(BackgroundScheduler):  # type: ignore[misc]  # APScheduler has no types
+    """APScheduler looks once more for due jobs while it shuts down; one found then could no longer be started
+    (its executor is gone) and would count as run.
+    """
+
+    def _process_jobs(self) -> float | None:
+        return None if self.state == STATE_STOPPED else super()._process_jobs()
+
+
+class Schedule:
+    """Calls `due` with every run when its time has come, from threads of its own, each run never twice at
+    once.
+    """
+
+    def __init__(self, store: Path, due: Due, say: Callable[[str], None]) -> None:
+        logging.getLogger("apscheduler").setLevel(logging.ERROR)  # all that matters of it is said by us
+        store.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+        _due[:] = [due]
+        self._say = say
+        self._scheduler = Background(
+            timezone=ZoneInfo("UTC"),
+            jobstores={"default": SQLAlchemyJobStore(url=f"sqlite:///{store}")},
+            executors={"default": ThreadPoolExecutor(RUNS_AT_ONCE)},
+            job_defaults={"coalesce": True, "misfire_grace_time": None, "max_instances": 1},
+        )
+        self._scheduler.add_listener(self._skipped, EVENT_JOB_MAX_INSTANCES)
+
+    def start(self, runs: Sequence[Run]) -> None:
+        """Begin with these runs: times of unchanged ones go on from the store, others are new, the rest
+        is dropped.
+        """
+        self._scheduler.start(paused=True)
+        known = {job.id: job for job in self._scheduler.get_jobs()}
+        for run in runs:
+            self._settle(run, known.pop(run.key, None))
+        for gone in known:
+            self._scheduler.remove_job(gone)
+        self._scheduler.resume()
+
+    def upcoming(self) -> tuple[tuple[Run, datetime], ...]:
+        """What will run when, the next first."""
+        return tuple((job.args[0], job.next_run_time) for job in self._scheduler.get_jobs())
+
+    def stop(self) -> None:
+        """Nothing new is started; what runs is waited for."""
+        self._scheduler.shutdown(wait=True)
+
+    def _settle(self, run: Run, known: Job | None) -> None:
+        if known is not None and known.args == (run,):
+            return
+        self._scheduler.add_job(
+            _fire, trigger(run), args=(run,), id=run.key, name=run.key, replace_existing=True
+        )
+
+    def _skipped(self, event: JobSubmissionEvent) -> None:
+        self._say(f"{event.job_id}: its time came while the last one still runs: skipped")
+
+
+def trigger(run: Run) -> CronTrigger:
+    """The times of a run. Days are names here: numbers mean other days to APScheduler than to cron."""
+    return CronTrigger.from_crontab(run.cron, timezone=ZoneInfo(run.timezone))
+
+
+def _fire(run: Run) -> None:
+    _due[0](run)

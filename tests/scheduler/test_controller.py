@@ -1,0 +1,116 @@
+"""What a run's end says, and that nothing stops the next one."""
+
+import json
+import sys
+import threading
+import time
+from pathlib import Path
+
+from restoredrill.controller import Controller, Ended, Run, outcome
+from restoredrill.errors import ToolMissing
+from restoredrill.machines.children import Children
+
+BACKUP = Run("shop", "backup", "0 3 * * *", "UTC")
+DRILL = Run("shop", "drill", "0 3 * * *", "UTC")
+
+
+class Answers:
+    """A runner that ends each run the same way."""
+
+    def __init__(self, answer: Ended | Exception | None) -> None:
+        self._answer = answer
+
+    def carry_out(self, run: Run) -> Ended | None:
+        if isinstance(self._answer, Exception):
+            raise self._answer
+        return self._answer
+
+    def stop(self, patience_s: float) -> None:
+        raise NotImplementedError
+
+
+def said(run: Run, answer: Ended | Exception | None) -> str:
+    lines: list[str] = []
+    Controller(Answers(answer), lines.append).due(run)
+    assert lines[0] == f"{run.key}: starts"
+    return lines[1]
+
+
+def test_a_backup_taken_is_named() -> None:
+    assert "backup 2026-1 taken" in said(BACKUP, Ended(0, json.dumps({"id": "2026-1"}), ""))
+
+
+def test_a_verdict_is_said_with_its_reasons() -> None:
+    report = {"verdict": "failed", "drill": "d1", "reasons": ["public.orders: 3 rows missing"]}
+    line = said(DRILL, Ended(1, json.dumps(report), ""))
+    assert "FAILED d1: public.orders: 3 rows missing" in line
+
+
+def test_leftovers_are_said() -> None:
+    assert "left running" in said(DRILL, Ended(4, json.dumps({"verdict": "passed", "drill": "d"}), ""))
+
+
+def test_an_error_is_said_with_its_parts() -> None:
+    error = {"error": {"operation": "open", "thing": "s3://b", "reason": "access denied"}}
+    assert "exit 3: open s3://b access denied" in said(BACKUP, Ended(3, json.dumps(error), ""))
+
+
+def test_a_crash_is_said_with_its_last_line() -> None:
+    assert "exit -9: Killed" in said(BACKUP, Ended(-9, "", "oops\nKilled\n"))
+    assert "it said nothing" in outcome(BACKUP, Ended(-9, "", ""))
+
+
+def test_a_run_that_still_goes_on_is_skipped_and_said() -> None:
+    assert "skipped" in said(BACKUP, None)
+
+
+def test_a_run_that_cannot_start_does_not_end_the_service() -> None:
+    assert "could not be started" in said(BACKUP, ToolMissing("start", "restoredrill", "no such program"))
+
+
+def children(tmp_path: Path) -> Children:
+    return Children(tmp_path / "locks", {}, (sys.executable, "-c"))
+
+
+def test_a_child_is_run_to_its_end(tmp_path: Path) -> None:
+    ended = children(tmp_path).run("backup shop", ["print('out'); raise SystemExit(3)"])
+    assert ended is not None
+    assert (ended.code, ended.out.strip()) == (3, "out")
+
+
+def test_a_key_is_free_again_when_its_child_is_gone_and_not_before(tmp_path: Path) -> None:
+    """The lock is the child's: another service with the same locks (ours, restarted) sees it too."""
+    here, restarted = children(tmp_path), children(tmp_path)
+    up = tmp_path / "up"
+    slow = f"import time; open({str(up)!r}, 'w').close(); time.sleep(600)"
+    first = threading.Thread(target=here.run, args=("backup shop", [slow]))
+    first.start()
+    while not up.exists():
+        time.sleep(0.02)
+    assert restarted.run("backup shop", ["print(1)"]) is None
+    assert restarted.run("drill shop", ["print(1)"]) is not None, "another kind is free"
+    here.stop(patience_s=10)
+    first.join(60)
+    assert restarted.run("backup shop", ["print(1)"]) is not None
+
+
+def test_stop_lets_a_child_clean_up(tmp_path: Path) -> None:
+    here = children(tmp_path)
+    up, cleaned = tmp_path / "up", tmp_path / "cleaned"
+    careful = f"""
+import signal, sys, time
+def clean(*_):
+    open({str(cleaned)!r}, "w").close()
+    sys.exit(130)
+signal.signal(signal.SIGTERM, clean)
+open({str(up)!r}, "w").close()
+time.sleep(600)
+"""
+    thread = threading.Thread(target=here.run, args=("drill shop", [careful]))
+    thread.start()
+    while not up.exists():
+        time.sleep(0.02)
+    here.stop(patience_s=30)
+    thread.join(60)
+    assert cleaned.exists()
+    assert here.run("drill shop", ["print(1)"]) is None, "nothing starts after stop"
