@@ -71,6 +71,7 @@ class ServerFacts(Document):
     extensions: tuple[Extension, ...] = ()
     roles: tuple[str, ...] = ()  # roles that own or are granted something
     data_checksums: bool = False
+    bootstrap: str = "postgres"  # the superuser that initdb made (oid 10): some things only it may own or grant
 
     @property
     def major(self) -> int:
@@ -130,6 +131,10 @@ class Manifest(Document):
     def size_bytes(self) -> int:
         return sum(f.size_bytes for f in self.files)
 
+    def age_s(self, now: datetime) -> float:
+        """Seconds from the snapshot to `now`; a clock that is behind makes it 0, never negative."""
+        return max(0.0, (now - self.taken_at).total_seconds())
+
 
 # What a drill asks ------------------------------------------------------------------------------------------
 
@@ -183,6 +188,7 @@ class CheckResult(Document):
     outcome: Outcome
     detail: str = ""
     seconds: float = Field(default=0.0, ge=0)
+    measured: float | None = None  # the number that was judged, where there is one: rows, seconds of age
     findings: tuple[Finding, ...] = Field(default=(), exclude=True)  # gathered into the report's own list
 
 
@@ -274,6 +280,17 @@ class BackupFacts(Document):
     bytes: int
     server_version: str
 
+    @classmethod
+    def of(cls, backup: Manifest, now: datetime) -> "BackupFacts":
+        """The facts of `backup` as seen at `now`."""
+        return cls(
+            id=backup.id,
+            taken_at=backup.taken_at,
+            age_s=backup.age_s(now),
+            bytes=backup.size_bytes,
+            server_version=backup.server.version,
+        )
+
 
 class MachineFacts(Document):
     """The machine as the report names it; `leftovers` is what a look found after the end."""
@@ -282,6 +299,7 @@ class MachineFacts(Document):
     id: str
     type: str = ""
     leftovers: tuple[str, ...] = ()
+    swept_at: AwareDatetime | None = None  # when that look happened; None: nobody has looked yet
     url: str | None = None  # of a kept server, without a password
 
 
