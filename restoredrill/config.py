@@ -1,0 +1,351 @@
+"""Reads what the user wrote: the files in `schedules/`, the environment, and secrets by reference. Nothing
+else does.
+
+Every problem of every file is found before anything is said (`ConfigError.problems`). Loading needs no
+secret: references are looked up by `resolve`, when they are used.
+"""
+
+import contextlib
+import os
+import re
+import tempfile
+from collections.abc import Iterator, Mapping
+from difflib import get_close_matches
+from pathlib import Path
+from typing import Any, get_args
+from urllib.parse import quote
+
+from pydantic import BaseModel, ValidationError
+from pydantic_core import ErrorDetails
+
+from restoredrill import secret, values, yaml_lines
+from restoredrill.errors import ConfigError, SecretMissing, UsageError
+from restoredrill.model import VaultSpec
+from restoredrill.secret import Secret
+from restoredrill.settings import NAME_PATTERN, DatabaseConfig, DatabaseFile
+
+_FILE_BYTES_MAX = 256 * 1024
+_SECRET_BYTES_MAX = 64 * 1024
+_START = "`restoredrill init` writes a first file"
+
+# The files
+# ------------------------------------------------------------------------------------------------------
+
+
+def load(directory: Path) -> Mapping[str, DatabaseConfig]:
+    """Every `*.yaml` and `*.yml` in `directory`, by name, sorted. Hidden files are left alone.
+
+    Raises `ConfigError` with all problems of all files, one line each: `schedules/shop.yaml:12: drill.cron:
+    …`.
+    """
+    found: dict[str, DatabaseConfig] = {}
+    problems: list[str] = []
+    for path in _files(directory):
+        try:
+            if path.stem in found or _twin(path).exists():
+                raise ConfigError(
+                    str(path), (f"{path}: there is a {_twin(path).name} too; one database, one file",)
+                )
+            found[path.stem] = parse(_read(path), path.stem, str(path))
+        except ConfigError as error:
+            problems += error.problems
+    if problems:
+        raise ConfigError(str(directory), tuple(problems), hint=_hint(problems))
+    return found
+
+
+def load_one(directory: Path, name: str) -> DatabaseConfig:
+    """One database's file; others may be broken. Raises `ConfigError`, and `UsageError` if there is no such
+    name.
+    """
+    names = {path.stem: path for path in _files(directory)}
+    if name not in names:
+        near = get_close_matches(name, names, n=1)
+        there = f"there is {', '.join(names)}"
+        hint = f"did you mean {near[0]}? {there}" if near else there
+        raise UsageError("find", f"database {name!r}", f"no such file in {directory}", hint=hint)
+    path = names[name]
+    try:
+        return parse(_read(path), name, str(path))
+    except ConfigError as error:
+        raise ConfigError(error.thing, error.problems, hint=_hint(error.problems)) from None
+
+
+def parse(text: str, name: str, where: str) -> DatabaseConfig:
+    """A file's text as a database called `name`. Raises `ConfigError`; `where` is what its problems start
+    with.
+    """
+    problems = _name_problems(name, where)
+    try:
+        parsed = yaml_lines.parse(text)
+        if not problems:
+            file = _validate(parsed, where)
+            return DatabaseConfig(name=name, **{key: getattr(file, key) for key in file.model_fields_set})
+        _validate(parsed, where)
+    except yaml_lines.Malformed as error:
+        problems += [f"{where}:{p.line}: {_spell(p.path)}{p.reason}" for p in error.problems]
+    except ConfigError as error:
+        problems += error.problems
+    raise ConfigError(where, tuple(problems))
+
+
+def _validate(parsed: yaml_lines.Parsed, where: str) -> DatabaseFile:
+    try:
+        return DatabaseFile.model_validate(parsed.data)
+    except ValidationError as error:
+        found = sorted((parsed.line(_path(e)), _spell(_path(e)) + _reason(e)) for e in error.errors())
+        raise ConfigError(where, tuple(f"{where}:{line}: {reason}" for line, reason in found)) from None
+
+
+def _name_problems(name: str, where: str) -> list[str]:
+    if re.fullmatch(NAME_PATTERN, name) and len(name) <= 100:
+        return []
+    return [f"{where}: a database is called like its file: letters, digits, and . _ - inside, 100 at most"]
+
+
+def _files(directory: Path) -> tuple[Path, ...]:
+    try:
+        here = sorted(directory.iterdir())
+    except OSError as error:
+        reason = "no such directory" if isinstance(error, FileNotFoundError) else str(error.strerror).lower()
+        raise ConfigError(str(directory), (f"{directory}: {reason}",), hint=_START) from error
+    files = tuple(p for p in here if p.suffix in (".yaml", ".yml") and not p.name.startswith("."))
+    if not files:
+        raise ConfigError(str(directory), (f"{directory}: holds no .yaml file",), hint=_START)
+    return files
+
+
+def _twin(path: Path) -> Path:
+    return path.with_suffix({".yaml": ".yml", ".yml": ".yaml"}[path.suffix])
+
+
+def _read(path: Path) -> str:
+    try:
+        if not path.is_file():
+            raise ConfigError(str(path), (f"{path}: {'is no file' if path.exists() else 'leads nowhere'}",))
+        with path.open("rb") as file:
+            raw = file.read(_FILE_BYTES_MAX + 1)
+    except OSError as error:
+        raise ConfigError(str(path), (f"{path}: {str(error.strerror).lower()}",)) from error
+    if len(raw) > _FILE_BYTES_MAX:
+        raise ConfigError(str(path), (f"{path}: is larger than {_FILE_BYTES_MAX // 1024} KB",))
+    try:
+        return raw.decode("utf-8")
+    except UnicodeDecodeError as error:
+        line = raw.count(b"\n", 0, error.start) + 1
+        raise ConfigError(str(path), (f"{path}:{line}: is not UTF-8 text",)) from None
+
+
+# What is said of a problem
+# --------------------------------------------------------------------------------------
+
+_REASONS = {
+    "missing": "is missing",
+    "string_type": "must be a text; quotes make it one",
+    "int_type": "must be a whole number",
+    "int_from_float": "must be a whole number",
+    "bool_type": "must be true or false",
+    "tuple_type": "must be a list",
+    "model_type": "must have keys of its own below it",
+    "string_too_short": "must not be empty",
+}
+
+
+def _reason(error: ErrorDetails) -> str:
+    context = error.get("ctx", {})
+    match error["type"]:
+        case "extra_forbidden":
+            return _unknown_key(_path(error))
+        case "value_error":
+            return str(context["error"])
+        case "literal_error" | "enum":
+            return f"must be {str(context['expected']).replace(chr(39), '')}"
+        case "greater_than_equal":
+            return f"must be {context['ge']} or more"
+        case "less_than_equal":
+            return f"must be {context['le']} or less"
+        case "string_pattern_mismatch":
+            return "must not be blank" if context["pattern"] == r"\S" else f"must match {context['pattern']}"
+    return _REASONS.get(error["type"], error["msg"][:1].lower() + error["msg"][1:])
+
+
+def _unknown_key(path: yaml_lines.Path) -> str:
+    section = _section(path[:-1])
+    there = [field.alias or name for name, field in section.model_fields.items()]
+    near = get_close_matches(str(path[-1]), there, n=1)
+    return "unknown key; " + (f"did you mean {near[0]}?" if near else f"there is {', '.join(there)}")
+
+
+def _section(path: yaml_lines.Path) -> type[BaseModel]:
+    section: type[BaseModel] = DatabaseFile
+    for step in path:
+        if isinstance(step, str):
+            fields = {field.alias or name: field for name, field in section.model_fields.items()}
+            section = next(_models(fields[step].annotation))
+    return section
+
+
+def _models(annotation: Any) -> Iterator[type[BaseModel]]:
+    """The models a field's type is made of."""
+    if isinstance(annotation, type) and issubclass(annotation, BaseModel):
+        yield annotation
+    for part in get_args(annotation):
+        yield from _models(part)
+
+
+def _path(error: ErrorDetails) -> yaml_lines.Path:
+    return tuple(error["loc"])
+
+
+def _spell(path: yaml_lines.Path) -> str:
+    """`drill.checks[2].rows: `, or nothing for the whole file."""
+    spelt = "".join(f"[{step}]" if isinstance(step, int) else f".{step}" for step in path)
+    return f"{spelt.removeprefix('.')}: " if spelt else ""
+
+
+def _hint(problems: list[str] | tuple[str, ...]) -> str:
+    if any("must not stand here" in problem or "holds a password" in problem for problem in problems):
+        return "secrets are referred to: ${NAME} is an environment variable, file:/path a file's content"
+    return "`restoredrill schema` prints what a file may hold"
+
+
+# Secrets and references
+# -----------------------------------------------------------------------------------------
+
+
+def resolve(reference: str, where: str, environment: Mapping[str, str] | None = None) -> Secret:
+    """The value of `${NAME}` (anywhere in a text) or `file:/path` (less one newline at its end).
+
+    Within a URL the values for user and password, and those in the query, are percent-encoded here, so that a
+    variable holds a password as it is. A text without reference is its own value.
+
+    Raises `SecretMissing` naming the variable or file, and `where` it was wanted ("source.url of shop").
+    """
+    path = secret.file_path(reference)
+    if path is not None:
+        return Secret(_content(Path(path), where))
+    env = os.environ if environment is None else environment
+    missing = [name for name in secret.variables(reference) if not env.get(name)]
+    if missing:
+        problems = tuple(f"environment variable {name} is not set" for name in missing)
+        raise SecretMissing(where, problems, hint=f"set {', '.join(missing)} for this process")
+    encoded = _encoded_spans(reference)
+
+    def fill(match: re.Match[str]) -> str:
+        value = env[match[1]]
+        if not any(start <= match.start() < end for start, end in encoded):
+            return value
+        secret.remember(value)
+        return quote(value, safe="")
+
+    return Secret(secret.REFERENCE.sub(fill, reference))
+
+
+def unset(reference: str, environment: Mapping[str, str] | None = None) -> tuple[str, ...]:
+    """What a reference needs and this process lacks: names of variables, `file:/path`."""
+    env = os.environ if environment is None else environment
+    path = secret.file_path(reference)
+    if path is not None:
+        return () if os.access(path, os.R_OK) else (reference,)
+    return tuple(name for name in secret.variables(reference) if not env.get(name))
+
+
+def locate(spec: VaultSpec, where: str, environment: Mapping[str, str] | None = None) -> VaultSpec:
+    """A vault's place with its references filled in; its keys stay references. Do this before a job leaves
+    this host.
+
+    Raises `SecretMissing`, and `ConfigError` if what came out is no place for a vault.
+    """
+    url = resolve(spec.url, f"vault.url of {where}", environment).reveal()
+    endpoint = (
+        spec.endpoint_url
+        and resolve(spec.endpoint_url, f"vault.endpoint_url of {where}", environment).reveal()
+    )
+    try:
+        values.check_vault_url(url)
+        if endpoint:
+            values.check_endpoint(endpoint)
+    except ValueError as error:
+        raise ConfigError(f"vault of {where}", (f"its place, with variables filled in, {error}",)) from None
+    return spec.model_copy(update={"url": url, "endpoint_url": endpoint})
+
+
+def _content(path: Path, where: str) -> str:
+    try:
+        with path.open("rb") as file:
+            raw = file.read(_SECRET_BYTES_MAX + 1)
+        text = raw.decode("utf-8")
+    except (OSError, UnicodeDecodeError) as error:
+        reason = str(error.strerror).lower() if isinstance(error, OSError) else "is not text"
+        raise SecretMissing(
+            where, (f"file {path}: {reason}",), hint="check its path and who may read it"
+        ) from None
+    text = text.removesuffix("\n").removesuffix("\r")
+    if not text or len(raw) > _SECRET_BYTES_MAX:
+        raise SecretMissing(where, (f"file {path}: {'is too large' if text else 'is empty'} for a secret",))
+    return text
+
+
+def _encoded_spans(url: str) -> tuple[tuple[int, int], ...]:
+    """Where in a URL values must be percent-encoded: from the scheme to the last @, and the query."""
+    scheme = url.find("://")
+    if scheme < 0:
+        return ()
+    query = url.find("?") if "?" in url else len(url)
+    return (scheme, url.rfind("@", scheme, query)), (query, len(url))
+
+
+# The environment
+# ------------------------------------------------------------------------------------------------
+
+
+def state_directory() -> Path:
+    """Where notes of our own live (crash notes, the scheduler's index): RESTOREDRILL_STATE, or the system's
+    usual place.
+    """
+    if given := os.environ.get("RESTOREDRILL_STATE"):
+        return Path(given)
+    if os.geteuid() == 0:
+        return Path("/var/lib/restoredrill")
+    home = os.environ.get("XDG_STATE_HOME") or str(Path.home() / ".local" / "state")
+    return Path(home) / "restoredrill"
+
+
+def machines_directory() -> Path:
+    """Where local machines live: RESTOREDRILL_MACHINES, or a short path on a real disk.
+
+    Short, as a Unix socket's path has 107 bytes at most; and not /tmp, which may be memory. The place can be
+    guessed by other users, so whoever makes it must refuse one that is not his own.
+    """
+    return Path(os.environ.get("RESTOREDRILL_MACHINES") or f"/var/tmp/restoredrill-{os.geteuid()}")  # noqa: S108
+
+
+def spool_directory() -> Path:
+    """Where a dump passes through (under 256 MB): RESTOREDRILL_SPOOL, or beside the local machines."""
+    return Path(os.environ.get("RESTOREDRILL_SPOOL") or f"/var/tmp/restoredrill-{os.geteuid()}-spool")  # noqa: S108
+
+
+def postgres_directories() -> tuple[Path, ...]:
+    """Directories with PostgreSQL programs besides the usual ones: RESTOREDRILL_POSTGRES_PATH, split like
+    PATH.
+    """
+    given = os.environ.get("RESTOREDRILL_POSTGRES_PATH", "")
+    return tuple(Path(part) for part in given.split(os.pathsep) if part)
+
+
+def debugging() -> bool:
+    """Does RESTOREDRILL_DEBUG ask for tracebacks on the terminal?"""
+    return os.environ.get("RESTOREDRILL_DEBUG", "") not in ("", "0")
+
+
+def note_crash(text: str, stamp: str) -> Path | None:
+    """Keep a traceback (readable by us only) and say where; None if there is no place for it."""
+    for directory in (state_directory() / "crashes", Path(tempfile.gettempdir())):
+        path = directory / f"restoredrill-crash-{stamp}-{os.getpid()}.txt"
+        with contextlib.suppress(OSError):
+            directory.mkdir(parents=True, exist_ok=True, mode=0o700)
+            descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+            with os.fdopen(descriptor, "w", encoding="utf-8") as file:
+                file.write(text)
+            return path
+    return None

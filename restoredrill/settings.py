@@ -1,0 +1,362 @@
+"""What a file in `schedules/` may say (DESIGN section 6), as frozen models; config.py reads the files.
+
+An attribute that counts seconds is called `…_s` here; in the file it is a duration (`45m`), and called
+without it.
+"""
+
+from typing import Annotated, Any, Literal
+
+from pydantic import (
+    AfterValidator,
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    Field,
+    StringConstraints,
+    model_validator,
+)
+from pydantic.json_schema import GenerateJsonSchema
+
+from restoredrill.model import CheckSpec, FingerprintLevel, IgnoreSpec, VaultSpec
+from restoredrill.values import (
+    AbsolutePath,
+    Count,
+    Cron,
+    DatabaseUrl,
+    Duration,
+    Endpoint,
+    Expectation,
+    Flag,
+    Jobs,
+    NotifyUrl,
+    Pick,
+    Recipient,
+    Reference,
+    Rule,
+    TimeZone,
+    VaultUrl,
+    Words,
+)
+
+NAME_PATTERN = r"[A-Za-z0-9][A-Za-z0-9_.-]*"
+CHECK_TIMEOUT_S = 60.0
+COMMAND_TIMEOUT_S = 300.0
+
+Purpose = Literal["backup", "restore", "prune"]
+
+
+def _not_empty(items: tuple[str, ...] | None) -> tuple[str, ...] | None:
+    if items == ():
+        raise ValueError("must not be an empty list")
+    return items
+
+
+def _something(value: object) -> object:
+    if value is None:
+        raise ValueError("has nothing below it; write {} for the defaults, or remove the line")
+    return value
+
+
+class Section(BaseModel):
+    """Base of everything in a file: nothing unknown, nothing changed later."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+
+class SourceSettings(Section):
+    """The database to back up. `url` is a reference, or a URL whose password is one."""
+
+    url: DatabaseUrl
+    lock_timeout_s: Duration = Field(30.0, alias="lock_timeout", json_schema_extra={"default": "30s"})
+    connect_timeout_s: Duration = Field(10.0, alias="connect_timeout", json_schema_extra={"default": "10s"})
+
+
+class Credentials(Section):
+    """Who one is towards the store. Nothing given: what the machine itself is (an instance role, say)."""
+
+    profile: Words | None = None
+    role_arn: Words | None = None
+    access_key_id: Reference | None = None
+    secret_access_key: Reference | None = None
+
+    @model_validator(mode="after")
+    def _go_together(self) -> "Credentials":
+        if (self.access_key_id is None) != (self.secret_access_key is None):
+            raise ValueError("access_key_id and secret_access_key go together")
+        if self.profile is not None and self.access_key_id is not None:
+            raise ValueError("profile and access_key_id exclude each other")
+        return self
+
+
+class VaultSettings(Credentials):
+    """Where backups live. The credentials here write; restoring and pruning may be somebody else's (promise
+    6).
+    """
+
+    url: VaultUrl
+    endpoint_url: Endpoint | None = None
+    region: Words | None = None
+    path_style: Flag | None = None
+    sse_kms_key_id: Words | None = None
+    storage_class: Words | None = None
+    restore_as: Credentials | None = None
+    prune_as: Credentials | None = None
+
+    @model_validator(mode="after")
+    def _fits_its_kind(self) -> "VaultSettings":
+        for_s3 = sorted(self.model_fields_set - {"url"})
+        given = [name for name in for_s3 if getattr(self, name) is not None]
+        if self.url.startswith("file://") and given:
+            raise ValueError(f"{given[0]} means nothing for a folder")
+        return self
+
+    def spec(self, purpose: Purpose) -> VaultSpec:
+        """How to open the vault for `purpose`. A `restore_as` or `prune_as` replaces the writer's credentials
+        whole.
+        """
+        other = {"backup": None, "restore": self.restore_as, "prune": self.prune_as}[purpose]
+        who = self if other is None else other
+        return VaultSpec(
+            url=self.url,
+            endpoint_url=self.endpoint_url,
+            region=self.region,
+            path_style=self.path_style,
+            profile=who.profile,
+            role_arn=who.role_arn,
+            access_key_id=who.access_key_id,
+            secret_access_key=who.secret_access_key,
+            sse_kms_key_id=self.sse_kms_key_id,
+            storage_class=self.storage_class,
+        )
+
+
+class Keep(Section):
+    """How many backups to keep: the newest ones, and the newest of each of so many hours, days, and so on."""
+
+    last: Count = 0
+    hourly: Count = 0
+    daily: Count = 0
+    weekly: Count = 0
+    monthly: Count = 0
+    yearly: Count = 0
+
+    @model_validator(mode="after")
+    def _something_is_kept(self) -> "Keep":
+        if not any(self.model_dump().values()):
+            raise ValueError("would keep nothing; give at least one number above 0, or no `keep` to keep all")
+        return self
+
+
+class BackupSettings(Section):
+    """When and how backups are taken. No `cron`: only by hand. No `keep`: nothing is ever pruned."""
+
+    cron: Cron | None = None
+    timezone: TimeZone = "UTC"
+    jobs: Jobs = 2
+    fingerprint: FingerprintLevel = FingerprintLevel.CONTENT
+    encrypt_to: tuple[Recipient, ...] = ()
+    keep: Keep | None = None
+
+
+class RowsOptions(Section):
+    """A table has so many rows: at least `min`, at most `max`."""
+
+    table: Words
+    min: Count | None = None
+    max: Count | None = None
+
+    @model_validator(mode="after")
+    def _asks_something(self) -> "RowsOptions":
+        if self.min is None and self.max is None:
+            raise ValueError("needs min, max or both")
+        if self.min is not None and self.max is not None and self.min > self.max:
+            raise ValueError(f"min {self.min} is more than max {self.max}")
+        return self
+
+
+class FreshnessOptions(Section):
+    """The newest value of a column is at most `max_age` old."""
+
+    table: Words
+    column: Words
+    max_age_s: Duration = Field(alias="max_age")
+
+
+def _one_kind(schema: dict[str, Any]) -> None:
+    """What types can't tell a schema: exactly one kind, and `expect` with `sql` only."""
+    for kind in CHECK_KINDS:
+        wanted = schema["properties"][kind]["anyOf"]
+        schema["properties"][kind] = next(option for option in wanted if option != {"type": "null"})
+    schema["properties"]["command"]["minItems"] = 1
+    schema["oneOf"] = [{"required": [kind]} for kind in CHECK_KINDS]
+    schema["properties"]["expect"] = schema["properties"]["expect"]["anyOf"][0]
+    schema["dependentRequired"] = {"sql": ["expect"], "expect": ["sql"]}
+
+
+CHECK_KINDS = ("rows", "freshness", "sql", "command")
+
+
+class CheckEntry(Section):
+    """One question about the restored database, of exactly one kind."""
+
+    model_config = ConfigDict(json_schema_extra=_one_kind)
+
+    name: Annotated[str, StringConstraints(max_length=200, pattern=r"^[^\r\n]*\S[^\r\n]*$")]
+    rows: Annotated[RowsOptions | None, BeforeValidator(_something)] = None
+    freshness: Annotated[FreshnessOptions | None, BeforeValidator(_something)] = None
+    sql: Annotated[Words | None, BeforeValidator(_something)] = None
+    expect: Annotated[Expectation | None, BeforeValidator(_something)] = None
+    command: Annotated[tuple[Words, ...] | None, AfterValidator(_not_empty), BeforeValidator(_something)] = (
+        None
+    )
+    timeout_s: Duration | None = Field(None, alias="timeout")
+
+    @model_validator(mode="after")
+    def _is_one_kind(self) -> "CheckEntry":
+        kinds = [kind for kind in CHECK_KINDS if getattr(self, kind) is not None]
+        if len(kinds) != 1:
+            found = " and ".join(kinds) or "none"
+            raise ValueError(f"needs exactly one of {', '.join(CHECK_KINDS)}; has {found}")
+        if (self.expect is not None) != (self.sql is not None):
+            raise ValueError('sql and expect go together, such as expect: "== 0"')
+        return self
+
+    def spec(self) -> CheckSpec:
+        """The check as the job carries it. Its options are plain JSON values.
+
+        rows: table, min, max; freshness: table, column, max_age_s; sql: sql, expect; command: argv. All:
+        timeout_s.
+        """
+        timeout_s = self.timeout_s or (CHECK_TIMEOUT_S if self.command is None else COMMAND_TIMEOUT_S)
+        if self.rows is not None:
+            kind, options = "rows", self.rows.model_dump()
+        elif self.freshness is not None:
+            kind, options = "freshness", self.freshness.model_dump()
+        elif self.sql is not None:
+            kind, options = "sql", {"sql": self.sql, "expect": self.expect}
+        else:
+            kind, options = "command", {"argv": list(self.command or ())}
+        return CheckSpec(name=self.name, kind=kind, options={**options, "timeout_s": timeout_s})
+
+
+class IgnoreEntry(Section):
+    """A finding that is known and does not fail a drill. Without a reason nobody knows later why."""
+
+    rule: Rule
+    object: Words = "*"
+    reason: Words
+
+
+def _unlike(checks: tuple[CheckEntry, ...]) -> tuple[CheckEntry, ...]:
+    names = [check.name for check in checks]
+    twice = sorted({name for name in names if names.count(name) > 1})
+    if twice:
+        raise ValueError(f"two checks are called {twice[0]!r}")
+    return checks
+
+
+class DrillSettings(Section):
+    """When and how backups are proven. No `cron`: only by hand."""
+
+    cron: Cron | None = None
+    timezone: TimeZone = "UTC"
+    pick: Pick = "latest"
+    machine: Literal["local"] = "local"
+    deadline_s: Duration = Field(7200.0, alias="deadline", json_schema_extra={"default": "2h"})
+    rto_s: Duration | None = Field(None, alias="rto")
+    rpo_s: Duration | None = Field(None, alias="rpo")
+    jobs: Jobs = 2
+    network: Literal["isolated", "open"] = "isolated"
+    decrypt_with: Reference | None = None
+    checks: Annotated[tuple[CheckEntry, ...], AfterValidator(_unlike)] = ()
+    ignore: tuple[IgnoreEntry, ...] = ()
+
+    @property
+    def check_specs(self) -> tuple[CheckSpec, ...]:
+        """The checks as a job carries them."""
+        return tuple(check.spec() for check in self.checks)
+
+    @property
+    def ignore_specs(self) -> tuple[IgnoreSpec, ...]:
+        """The ignored findings as a job carries them."""
+        return tuple(IgnoreSpec(rule=i.rule, object=i.object, reason=i.reason) for i in self.ignore)
+
+
+class LocalMachineSettings(Section):
+    """This host as a machine. `directory`: where restored databases live, if not in the usual place."""
+
+    directory: AbsolutePath | None = None
+
+
+class MachinesSettings(Section):
+    """Options of each kind of machine."""
+
+    local: LocalMachineSettings = LocalMachineSettings()
+
+
+class NotifySettings(Section):
+    """Whom to tell of which verdicts. Read and checked already; telling comes with a later version."""
+
+    url: NotifyUrl
+    on: Annotated[
+        tuple[Literal["passed", "failed", "inconclusive"], ...],
+        AfterValidator(_not_empty),
+        Field(json_schema_extra={"minItems": 1}),
+    ] = ("failed", "inconclusive")
+
+
+def _sections_are_not_null(schema: dict[str, Any]) -> None:
+    for name in ("source", "backup", "drill"):
+        option = schema["properties"][name]["anyOf"][0]
+        schema["properties"][name] = option
+    schema["anyOf"] = [{"required": ["backup"]}, {"required": ["drill"]}]
+    schema["dependentRequired"] = {"backup": ["source"]}
+
+
+class DatabaseFile(Section):
+    """One file in `schedules/`."""
+
+    model_config = ConfigDict(json_schema_extra=_sections_are_not_null)
+
+    source: Annotated[SourceSettings | None, BeforeValidator(_something)] = None
+    vault: VaultSettings
+    backup: Annotated[BackupSettings | None, BeforeValidator(_something)] = None
+    drill: Annotated[DrillSettings | None, BeforeValidator(_something)] = None
+    machines: MachinesSettings = MachinesSettings()
+    notify: tuple[NotifySettings, ...] = ()
+
+    @model_validator(mode="after")
+    def _makes_sense(self) -> "DatabaseFile":
+        if self.backup is None and self.drill is None:
+            raise ValueError("has neither backup nor drill, so there is nothing to do")
+        if self.backup is not None and self.source is None:
+            raise ValueError("has a backup but no source to take it of")
+        sealed = self.backup is not None and self.backup.encrypt_to
+        if sealed and self.drill is not None and self.drill.decrypt_with is None:
+            raise ValueError("encrypts its backups, but drill.decrypt_with names no key to drill them with")
+        return self
+
+
+class DatabaseConfig(DatabaseFile):
+    """A database to protect: its file, and its name, which is the file's stem."""
+
+    name: Annotated[str, StringConstraints(pattern=rf"^{NAME_PATTERN}$", max_length=100)]
+
+
+class _Plainly(GenerateJsonSchema):
+    """Without a title for every field, which only repeats its name."""
+
+    def field_title_should_be_set(self, schema: Any) -> bool:
+        return False
+
+
+def json_schema() -> dict[str, Any]:
+    """The shape of one file, as JSON Schema (draft 2020-12). What spans sections, only `restoredrill
+    validate` sees.
+    """
+    schema = DatabaseFile.model_json_schema(schema_generator=_Plainly)
+    return {
+        "$schema": GenerateJsonSchema.schema_dialect,
+        **schema,
+        "title": "A database that restoredrill protects",
+    }
