@@ -9,8 +9,9 @@ import json
 import shutil
 import signal
 import sys
-from collections.abc import Mapping, Sequence
-from datetime import datetime
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from datetime import datetime, timedelta
 from pathlib import Path
 
 from pydantic import ValidationError
@@ -61,7 +62,7 @@ class LocalMachine:
         Raises `MachineFailed` if the directory can't be made or the machine exists already.
         """
         home = self._home(job.drill)
-        self._make(home, job)
+        _make(self._directory, home)
         lease = LeaseFile(
             drill=job.drill, database=job.database, started_at=job.started_at, expires_at=job.expires_at
         )
@@ -103,20 +104,26 @@ class LocalMachine:
     def _home(self, machine: str) -> Path:
         return self._directory / machine
 
-    def _make(self, home: Path, job: Job) -> None:
-        try:
-            self._directory.mkdir(mode=0o711, parents=True, exist_ok=True)
-            home.mkdir(mode=0o711)
-            home.chmod(0o711)  # whatever the umask: the server's user must pass through
-        except FileExistsError:
-            raise MachineFailed("launch", job.drill, "there is a machine of this drill already") from None
-        except OSError as error:
-            hint = f"make {self._directory} writable or set machines.local.directory"
-            raise MachineFailed("make", str(home), error.strerror or str(error), hint=hint) from error
-
     def _start(self, program: Sequence[str | Path], home: Path, log: Path, cwd: Path) -> Proc:
         with log.open("ab") as sink:
             return process.start_detached([*program, home], extra_env=self._environment, cwd=cwd, log=sink)
+
+
+@contextmanager
+def workplace(directory: Path, name: str, database: str, lives: timedelta) -> Iterator[Path]:
+    """A directory for work of this very process, under a lease like any machine's: if we are killed, a look
+    finds it (and whatever program still works in it) and `reap` ends it. Erased on the way out.
+    """
+    _make(directory, directory / name)
+    home, now = directory / name, clock.utcnow()
+    lease = LeaseFile(
+        drill=name, database=database, started_at=now, expires_at=now + lives, agent=process.myself()
+    )
+    _write(home / LEASE, lease.model_dump_json())
+    try:
+        yield home
+    finally:
+        end_machine(home)
 
 
 def keep(home: Path, expires_at: datetime) -> None:
@@ -158,6 +165,18 @@ def last_words(log: Path) -> str:
     except OSError:
         return "it left no log"
     return "\n".join(lines[-LAST_WORDS_LINES:]) or "it said nothing"
+
+
+def _make(directory: Path, home: Path) -> None:
+    try:
+        directory.mkdir(mode=0o711, parents=True, exist_ok=True)
+        home.mkdir(mode=0o711)
+        home.chmod(0o711)  # whatever the umask: the server's user must pass through
+    except FileExistsError:
+        raise MachineFailed("launch", home.name, "there is a machine of this name already") from None
+    except OSError as error:
+        hint = f"make {directory} writable or set machines.local.directory"
+        raise MachineFailed("make", str(home), error.strerror or str(error), hint=hint) from error
 
 
 def _lease(home: Path) -> Lease:

@@ -1,0 +1,43 @@
+"""What outlived its lease, and its end. Looks at what lives, never at notes of our own (promise 4)."""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+
+from restoredrill.errors import RestoredrillError
+from restoredrill.model import Lease
+from restoredrill.protocols import Machine
+
+
+@dataclass(frozen=True)
+class Reaped:
+    """One machine that had to go: why, and what went wrong if it is still there."""
+
+    lease: Lease
+    reason: str
+    problem: str | None = None
+
+
+def overdue(leases: Sequence[Lease], now: datetime) -> tuple[Reaped, ...]:
+    """Whose time is over, or whose user is gone. Pure."""
+    expired = ((lease, f"its lease ended {lease.expires_at:%Y-%m-%d %H:%M:%S} UTC") for lease in leases)
+    return tuple(
+        Reaped(lease, reason if lease.expires_at <= now else "whatever worked in it is gone")
+        for lease, reason in expired
+        if lease.expires_at <= now or lease.orphan
+    )
+
+
+def reap(machine: Machine, now: datetime, say: Callable[[str], None]) -> tuple[Reaped, ...]:
+    """End everything overdue; one that resists does not save the others."""
+    return tuple(_end(machine, one, say) for one in overdue(machine.leases(), now))
+
+
+def _end(machine: Machine, one: Reaped, say: Callable[[str], None]) -> Reaped:
+    say(f"ending {one.lease.machine}: {one.reason}")
+    try:
+        machine.terminate(one.lease.machine)
+        left = machine.leftovers(one.lease.drill)
+    except RestoredrillError as error:
+        return Reaped(one.lease, one.reason, str(error))
+    return Reaped(one.lease, one.reason, ", ".join(left) or None)
