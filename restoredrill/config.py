@@ -8,6 +8,7 @@ secret: references are looked up by `resolve`, when they are used.
 import contextlib
 import os
 import re
+import stat
 import tempfile
 from collections.abc import Iterator, Mapping
 from difflib import get_close_matches
@@ -28,8 +29,7 @@ _FILE_BYTES_MAX = 256 * 1024
 _SECRET_BYTES_MAX = 64 * 1024
 _START = "`restoredrill init` writes a first file"
 
-# The files
-# ------------------------------------------------------------------------------------------------------
+# The files --------------------------------------------------------------------------------------------------
 
 
 def load(directory: Path) -> Mapping[str, DatabaseConfig]:
@@ -136,8 +136,7 @@ def _read(path: Path) -> str:
         raise ConfigError(str(path), (f"{path}:{line}: is not UTF-8 text",)) from None
 
 
-# What is said of a problem
-# --------------------------------------------------------------------------------------
+# What is said of a problem ----------------------------------------------------------------------------------
 
 _REASONS = {
     "missing": "is missing",
@@ -209,8 +208,7 @@ def _hint(problems: list[str] | tuple[str, ...]) -> str:
     return "`restoredrill schema` prints what a file may hold"
 
 
-# Secrets and references
-# -----------------------------------------------------------------------------------------
+# Secrets and references -------------------------------------------------------------------------------------
 
 
 def resolve(reference: str, where: str, environment: Mapping[str, str] | None = None) -> Secret:
@@ -248,6 +246,15 @@ def unset(reference: str, environment: Mapping[str, str] | None = None) -> tuple
     if path is not None:
         return () if os.access(path, os.R_OK) else (reference,)
     return tuple(name for name in secret.variables(reference) if not env.get(name))
+
+
+def exposed(reference: str) -> bool:
+    """Is this a `file:` reference to something that everybody on this host may read?"""
+    path = secret.file_path(reference)
+    try:
+        return path is not None and bool(Path(path).stat().st_mode & stat.S_IROTH)
+    except OSError:
+        return False
 
 
 def locate(spec: VaultSpec, where: str, environment: Mapping[str, str] | None = None) -> VaultSpec:
@@ -295,8 +302,7 @@ def _encoded_spans(url: str) -> tuple[tuple[int, int], ...]:
     return (scheme, url.rfind("@", scheme, query)), (query, len(url))
 
 
-# The environment
-# ------------------------------------------------------------------------------------------------
+# The environment --------------------------------------------------------------------------------------------
 
 
 def state_directory() -> Path:
@@ -331,6 +337,32 @@ def postgres_directories() -> tuple[Path, ...]:
     """
     given = os.environ.get("RESTOREDRILL_POSTGRES_PATH", "")
     return tuple(Path(part) for part in given.split(os.pathsep) if part)
+
+
+# What AWS's own tools read: whoever opens the vault may need it. PATH, HOME and the like a child has anyway.
+_AWS = ("AWS_", "SSL_CERT_", "REQUESTS_CA_BUNDLE", "HTTPS_PROXY", "https_proxy", "NO_PROXY", "no_proxy")
+_OURS = ("RESTOREDRILL_MACHINES", "RESTOREDRILL_POSTGRES_PATH", "RESTOREDRILL_STATE", "RESTOREDRILL_DEBUG")
+
+
+def agent_environment(spec: VaultSpec, decrypt_with: str | None) -> dict[str, str]:
+    """The variables that a vault and a key need: no credential of a source is among them (promise 5)."""
+    references = (spec.access_key_id, spec.secret_access_key, decrypt_with)
+    named = {name for reference in references if reference for name in secret.variables(reference)}
+    return {
+        name: value
+        for name, value in os.environ.items()
+        if name in named or name in _OURS or name.startswith(_AWS)
+    }
+
+
+def own_environment() -> dict[str, str]:
+    """All of our environment, for children that are restoredrill itself."""
+    return dict(os.environ)
+
+
+def environment() -> dict[str, str]:
+    """All of our environment, as it is now."""
+    return dict(os.environ)
 
 
 def debugging() -> bool:

@@ -16,6 +16,7 @@ EVERYTHING = ("",)
 ARROWS: dict[str, tuple[str, ...]] = {
     # leaves: the standard library and nothing of ours
     "clock": (),
+    "confine": (),
     "cron": (),
     "durations": (),
     "errors": (),
@@ -29,6 +30,7 @@ ARROWS: dict[str, tuple[str, ...]] = {
     "values": (*VOCABULARY, "cron", "expect"),
     "settings": (*VOCABULARY, "cron", "expect", "values"),
     "config": (*VOCABULARY, "settings", "values", "yaml_lines"),
+    "advice": (*VOCABULARY, "settings"),
     # adapters: neither each other nor the stories
     "checks": (*ADAPTER, "expect"),
     "embedded": ADAPTER,
@@ -40,6 +42,7 @@ ARROWS: dict[str, tuple[str, ...]] = {
     "backup": STORY,
     "drill": STORY,
     "agent": STORY,
+    "doctor": STORY,
     "controller": (*STORY, *CONFIGURATION, "backup", "drill"),
     "scheduler": (*STORY, *CONFIGURATION, "controller", "cron"),
     # the edges: names to factories, and the command line

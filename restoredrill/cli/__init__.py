@@ -1,0 +1,29 @@
+"""The command line. One file a command; only here is anything printed or an exit status chosen."""
+
+import sys
+from typing import NoReturn
+
+from restoredrill.cli import frame
+
+# Name, and what `--help` says of it: no module is imported before its command is used.
+COMMANDS = {
+    "demo": "the whole story on embedded parts, nothing to configure",
+    "init": "write a first file",
+    "validate": "check all files; no network, no secrets",
+    "doctor": "check the world around a database's file",
+    "backup": "take a backup now",
+    "backups": "list what is in the vault",
+    "drill": "restore a backup on a throwaway machine and check it",
+    "report": "show past drills",
+    "status": "is every database proven, and since when",
+    "serve": "run backups and drills by their cron lines",
+    "reap": "end machines that outlived their lease",
+    "prune": "delete backups that `keep` does not name",
+    "schema": "print the JSON Schema of a file",
+    "agent": "",  # for the machine, not for people
+}
+
+
+def main() -> NoReturn:
+    """The program `restoredrill`."""
+    sys.exit(frame.run(COMMANDS, "restoredrill.cli", sys.argv[1:]))
