@@ -11,6 +11,7 @@ import pwd
 import shutil
 import signal
 import subprocess
+import sys
 import threading
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -23,6 +24,8 @@ from restoredrill import clock
 from restoredrill.errors import ToolMissing
 
 PIPE = subprocess.PIPE
+
+_PATIENCE_S = 30.0  # for a program that does nothing, on a machine that is busy
 
 # What a child may know of our surroundings. Everything else stays here: credentials above all (promise 5).
 _INHERITED = (
@@ -116,10 +119,10 @@ def start(
     """Start a program in a session of its own, so that Ctrl-C reaches only us and its whole group can be
     ended.
 
-    `as_server` runs it as `nobody` where we are root; `isolated` gives it a network of its own with nothing
-    in it; `held` are open files that live as long as the program does (a lock); `tied` has the kernel kill it
-    when the thread that called this is gone, where the host can do that. The returned pid is the program's
-    own: the wrappers replace themselves.
+    `as_server` runs it as `nobody` where we are root; `isolated` takes all network from it, so that it can
+    answer on a Unix socket but call nobody; `held` are open files that live as long as the program does (a
+    lock); `tied` has the kernel kill it when the thread that called this is gone, where the host can do that.
+    The returned pid is the program's own: the wrappers replace themselves.
     """
     words, uid, gid = _dressed([str(word) for word in argv], as_server, isolated, tied)
     try:
@@ -148,7 +151,7 @@ def _dressed(
 ) -> tuple[list[str], int | None, int | None]:
     """The words with the wrappers they need, and the user and group that Popen itself is to change to."""
     if isolated:
-        words = [*_without_network(), *(_as_server_words() if as_server else ()), *words]
+        words = [*_isolation(), *(_as_server_words() if as_server else ()), *words]
     if tied and shutil.which("setpriv") is not None:
         words = ["setpriv", "--pdeathsig", "KILL", "--", *words]
     uid, gid = server_ids() if as_server and not isolated else (None, None)
@@ -198,19 +201,31 @@ def _as_server_words() -> tuple[str, ...]:
     return () if uid is None else ("setpriv", f"--reuid={uid}", f"--regid={gid}", "--clear-groups", "--")
 
 
-def _without_network() -> tuple[str, ...]:
-    if os.geteuid() == 0:
-        return ("unshare", "--net", "--ipc", "--")
-    return ("unshare", "--user", "--map-current-user", "--net", "--ipc", "--")
-
-
 @functools.cache
+def _isolation() -> tuple[str, ...]:
+    """The words that take the network from a program: the most that this host allows, found out by doing it.
+
+    confine.py keeps it from connecting anywhere, Unix sockets included; unshare gives it a network and shared
+    memory of its own, with nothing in it. Raises `ToolMissing` if neither can be had.
+    """
+    user = () if os.geteuid() == 0 else ("--user", "--map-current-user")
+    unshared = ("unshare", *user, "--net", "--ipc", "--")
+    confined = (sys.executable, "-I", "-S", str(Path(__file__).with_name("confine.py")))
+    for words in ((*confined, *unshared), confined, unshared):
+        try:
+            if run([*words, *_as_server_words(), "true"], cwd=Path("/"), timeout_s=_PATIENCE_S).code == 0:
+                return words
+        except (ToolMissing, TimeoutError):
+            continue
+    raise ToolMissing("isolate", "a program", "this host can't start one without network")
+
+
 def can_isolate() -> bool:
-    """Can this host start a program without network? Found out by doing it once."""
-    if shutil.which("unshare") is None or (os.geteuid() == 0 and shutil.which("setpriv") is None):
+    """Can this host start a program without network?"""
+    try:
+        return bool(_isolation())
+    except ToolMissing:
         return False
-    child = start(["true"], as_server=True, isolated=True, cwd=Path("/"))
-    return child.wait() == 0
 
 
 # Ending -----------------------------------------------------------------------------------------------------

@@ -12,7 +12,7 @@ import psycopg
 import pytest
 
 from restoredrill import process
-from restoredrill.engines.postgres.server import SUPERUSER, Server, Tcp
+from restoredrill.engines.postgres.server import LOGIN, Server, Tcp
 from restoredrill.engines.postgres.toolchain import Tools
 from restoredrill.errors import DiskFull, ServerFailed
 from tests.plugins.postgres import SourceServer, free_port
@@ -27,7 +27,7 @@ def tools(pg_tools: dict[int, Tools]) -> Tools:
 
 @pytest.fixture
 def server(tools: Tools, short_path: Path) -> Server:
-    made = Server(tools, short_path / "s")
+    made = Server(tools, short_path / "s", login=LOGIN)
     made.create(settings={"shared_buffers": "16MB"})
     return made
 
@@ -41,15 +41,15 @@ def ask(url: str, query: str) -> str:
 def test_a_server_runs_on_its_socket_only_and_leaves_no_process(server: Server) -> None:
     server.start()
     try:
-        assert ask(server.url("postgres"), "select current_user") == SUPERUSER
+        assert ask(server.url("postgres"), "select current_user") == LOGIN
         assert ask(server.url("postgres"), "show listen_addresses") == ""
         assert ask(server.url("postgres"), "show lc_messages") == "C"
         assert process.alive(server.proc)
         assert server.directory.stat().st_mode & 0o777 == 0o700
-        assert process.living_in(server.directory)
+        assert process.running_below(server.directory)
     finally:
         server.stop()
-    assert process.living_in(server.directory) == ()
+    assert process.running_below(server.directory) == ()
     server.stop()  # twice is fine
 
 
@@ -96,7 +96,7 @@ def test_no_process_outlives_a_killed_postmaster(server: Server) -> None:
     finally:
         connection.close()
     assert raised.value.hint
-    assert process.living_in(server.directory) == ()
+    assert process.running_below(server.directory) == ()
 
 
 def wait_until_ended(server: Server) -> None:
@@ -111,7 +111,7 @@ def test_another_controller_ends_a_server_it_did_not_start(server: Server) -> No
     postmaster = server.proc
     Server(server.tools, server.directory).stop()
     assert not process.alive(postmaster)
-    assert process.living_in(server.directory) == ()
+    assert process.running_below(server.directory) == ()
     server.stop()
 
 
@@ -165,7 +165,7 @@ def test_a_server_that_ends_while_starting_is_noticed_with_its_last_words(server
         conf.write("shared_preload_libraries = 'no_such_library'\n")
     with pytest.raises(ServerFailed, match="no_such_library"):
         server.start()
-    assert process.living_in(server.directory) == ()
+    assert process.running_below(server.directory) == ()
 
 
 def test_a_directory_that_the_server_cannot_reach_is_named_with_a_hint(

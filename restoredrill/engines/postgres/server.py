@@ -6,18 +6,20 @@ Nothing of it lies outside its directory, not even shared memory: erasing the di
 import os
 import pwd
 import signal
-import subprocess
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from urllib.parse import quote
 
+from psycopg import sql
+
 from restoredrill import clock, process
+from restoredrill.engines.postgres.connect import TARGET, login, plain
 from restoredrill.engines.postgres.toolchain import Tools
 from restoredrill.errors import DiskFull, RestoredrillError, ServerFailed
 
-SUPERUSER = "restoredrill"
-"""The bootstrap superuser of a throwaway server: no source has it, so all of the source's can be created."""
+LOGIN = "restoredrill_throwaway"
+"""The superuser we work as on a throwaway server: a role of the source's may have any other name."""
 
 # sockaddr_un.sun_path holds 108 bytes on Linux and 104 elsewhere, the last is NUL (unix(7)).
 _SOCKET_PATH_BYTES = 107 if os.uname().sysname == "Linux" else 103
@@ -54,8 +56,9 @@ class Tcp:
 class Server:
     """A server in `directory`, which is its own and stays after `stop` (the caller erases it).
 
-    `superuser` is the bootstrap role. `trust_socket` admits every role to whoever reaches the socket; otherwise
-    it admits `superuser` only, and only our own user: not even another server that runs as `nobody`.
+    `superuser` is the role that initdb makes; `login` another one that `url` names, made at the first start:
+    so a restore may do with `superuser` what it likes. `trust_socket` admits every role to whoever reaches
+    the socket; otherwise it admits these two, and to our own user only: not to another server of `nobody`'s.
     """
 
     def __init__(
@@ -63,17 +66,19 @@ class Server:
         tools: Tools,
         directory: Path,
         *,
-        superuser: str = SUPERUSER,
+        superuser: str = "postgres",
+        login: str | None = None,
         trust_socket: bool = False,
         tcp: Tcp | None = None,
     ) -> None:
         self.tools = tools
         self.directory = directory
         self.superuser = superuser
+        self.login = login or superuser
         self._trust_socket = trust_socket
         self._tcp = tcp
         self._port = tcp.port if tcp else _SOCKET_PORT
-        self._child: subprocess.Popen[bytes] | None = None
+        self._child: process.Child | None = None
         self._proc: process.Proc | None = None
 
     @property
@@ -95,8 +100,11 @@ class Server:
 
     def url(self, dbname: str) -> str:
         """A URL for libpq by the Unix socket, without a password."""
+        return self._url(self.login, dbname)
+
+    def _url(self, role: str, dbname: str) -> str:
         where = f"host={quote(str(self.directory), safe='')}&port={self._port}"
-        return f"postgresql://{quote(self.superuser, safe='')}@/{quote(dbname, safe='')}?{where}"
+        return f"postgresql://{quote(role, safe='')}@/{quote(dbname, safe='')}?{where}"
 
     def tcp_url(self, dbname: str) -> str:
         """A URL by the loopback port, with the password. Raises `ServerFailed` if there is no port."""
@@ -161,11 +169,12 @@ class Server:
         lines = "".join(f"{name} = '{_quoted(value)}'\n" for name, value in chosen.items())
         with (self.data / "postgresql.conf").open("a", encoding="utf-8") as conf:
             conf.write(f"\n# restoredrill\n{lines}")
-        admitted = "all all trust" if self._trust_socket else f'all "{self.superuser}" peer map=owner'
+        admitted = "all all trust" if self._trust_socket else "all all peer map=owner"
         by_tcp = "host all all 127.0.0.1/32 scram-sha-256\n" if self._tcp else ""
         (self.data / "pg_hba.conf").write_text(f"local {admitted}\n{by_tcp}")
         us = pwd.getpwuid(os.geteuid()).pw_name
-        (self.data / "pg_ident.conf").write_text(f'owner "{us}" "{self.superuser}"\n')
+        lines = "".join(f'owner "{us}" "{role}"\n' for role in {self.superuser, self.login})
+        (self.data / "pg_ident.conf").write_text(lines, encoding="utf-8")
 
     # Running -----------------------------------------------------------------------------------------------
 
@@ -190,6 +199,7 @@ class Server:
         self._proc = process.identify(self._child.pid)
         try:
             self._await_connections()
+            self._make_login()
         except BaseException:
             self.stop()
             raise
@@ -210,6 +220,14 @@ class Server:
                 raise _failed("start", self._name, f"no answer within {_PATIENCE_S:g} s: {self.log_tail()}")
             clock.sleep(0.02)
         self.check("start")
+
+    def _make_login(self) -> None:
+        if self.login == self.superuser:
+            return
+        with plain(login(self._url(self.superuser, "postgres")), TARGET) as connection:
+            if not connection.execute("SELECT 1 FROM pg_roles WHERE rolname = %s", [self.login]).fetchone():
+                role = sql.Identifier(self.login)
+                connection.execute(sql.SQL("CREATE ROLE {} SUPERUSER LOGIN").format(role))
 
     def check(self, operation: str = "use") -> None:
         """Raises `ServerFailed` or `DiskFull`, with the log's last lines, if it ended by itself."""
@@ -237,7 +255,7 @@ class Server:
         if self._child is not None and self._child.poll() is None:
             process.kill_group(self._child)
         # Children of a killed postmaster notice its death only when they next wait for something.
-        while left := process.living_in(self.directory):
+        while left := process.running_below(self.directory):
             for proc in left:
                 process.end(proc, first=signal.SIGKILL)
         self._child = self._proc = None

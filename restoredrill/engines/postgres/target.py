@@ -1,0 +1,141 @@
+"""A throwaway server for one backup: fit for it, without network, gone afterwards."""
+
+import contextlib
+import shutil
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+
+import psycopg
+
+from restoredrill import clock, process
+from restoredrill.engines.postgres import fingerprint as fingerprints
+from restoredrill.engines.postgres import fits, roles, room, tuning
+from restoredrill.engines.postgres.connect import TARGET, Limits, login, plain, reading, translated
+from restoredrill.engines.postgres.database import RestoredDatabase
+from restoredrill.engines.postgres.restore import Scene, restore
+from restoredrill.engines.postgres.server import LOGIN, Server
+from restoredrill.engines.postgres.toolchain import Tools, client_for, server_for, staged
+from restoredrill.errors import ServerFailed
+from restoredrill.model import Finding, Fingerprint, FingerprintLevel, Phase, ServerFacts, Severity
+from restoredrill.protocols import Archive, Progress, Restored
+
+# The whole drill has a deadline; nobody else waits for this server.
+_PATIENT = Limits(lock_timeout_s=60.0, statement_timeout_s=0.0)
+
+
+class PostgresTarget:
+    """A `Target`. `directory` is made here, erased by `stop`, and where servers' user can reach it."""
+
+    def __init__(self, directory: Path, tools: Sequence[Tools], isolated: bool = True) -> None:
+        self._directory = directory
+        self._tools = tuple(tools)
+        self._isolated = isolated
+        self._server: Server | None = None
+        self._facts: ServerFacts | None = None
+        self._unfit: tuple[Finding, ...] = ()
+
+    def start(self, facts: ServerFacts, jobs: int) -> None:
+        """See `Target.start`. What the backup needs and this machine lacks is said here or never.
+
+        A missing locale raises `ToolMissing`; a missing extension is a finding of `restore`, so that it can
+        be ignored with a reason (a job scheduler, say, that only the production has).
+        """
+        tools = staged(server_for(facts.major, self._tools))
+        if self._isolated and not process.can_isolate():
+            why = "this host does not let a program start without network"
+            hint = "set `network: open` if the restored database may reach all that this host reaches"
+            raise ServerFailed("isolate", f"PostgreSQL {tools.version}", why, hint=hint)
+        self._directory.mkdir(mode=0o711, parents=True, exist_ok=True)
+        self._server = Server(tools, self._directory / "pg", superuser=facts.bootstrap, login=LOGIN)
+        self._facts = facts
+        self._server.create(
+            settings=tuning.settings(
+                room.machine(), major=tools.major, jobs=jobs, database_bytes=facts.size_bytes
+            )
+        )
+        self._server.start(isolated=self._isolated)
+        with self._session() as connection:
+            fits.check_locale(connection, facts)
+            self._unfit = fits.missing_extensions(connection, facts)
+            fits.make_way(connection, facts.database)
+
+    def restore(self, archive: Archive, jobs: int, progress: Progress) -> Restored:
+        """See `Target.restore`. Besides, raises `ArchiveCorrupt` and `ObjectCorrupt` where nothing at all can
+        be restored: globals or table of contents can't be read.
+        """
+        server, facts = self._running()
+        began_s = clock.monotonic_s()
+        progress("roles", 0.0, None)
+        with self._session() as connection:
+            found, harmless = roles.restore_from(archive, connection, facts.roles)
+        roles_phase = Phase(name="globals", seconds=clock.monotonic_s() - began_s)
+        scene = Scene(
+            server=server,
+            client=self._client(archive, server),
+            directory=self._directory / "restore",
+            maintenance=fits.maintenance(facts.database),
+            jobs=jobs,
+        )
+        outcome = restore(scene, archive, progress)
+        return Restored(
+            findings=(*self._unfit, *self._open_network(), *found, *outcome.findings),
+            harmless=(*harmless, *outcome.harmless),
+            phases=(roles_phase, *outcome.phases),
+            bottleneck=outcome.bottleneck,
+        )
+
+    def fingerprint(self, level: FingerprintLevel, jobs: int, progress: Progress) -> Fingerprint:
+        """See `Target.fingerprint`."""
+        server, facts = self._running()
+        to = login(server.url(facts.database))
+        with translated(TARGET, "read", to):
+            return fingerprints.take(
+                lambda: reading(to, _PATIENT, TARGET), level, jobs, progress, gentle=False
+            )
+
+    def database(self) -> RestoredDatabase:
+        """See `Target.database`."""
+        server, facts = self._running()
+        return RestoredDatabase(server.url(facts.database))
+
+    def stop(self) -> None:
+        """See `Target.stop`. Ends also what a target before this one, since killed, has started here."""
+        if self._server is not None:
+            self._server.stop()
+        for proc in process.running_below(self._directory):
+            process.end(proc, patience_s=0)
+        shutil.rmtree(self._directory, ignore_errors=True)
+        self._server = None
+
+    @contextlib.contextmanager
+    def _session(self) -> Iterator[psycopg.Connection]:
+        """An autocommit connection of the superuser to a database that is not the restored one."""
+        server, facts = self._running()
+        url = server.url(fits.maintenance(facts.database))
+        with contextlib.closing(plain(login(url), TARGET)) as connection:
+            connection.autocommit = True
+            yield connection
+
+    def _running(self) -> tuple[Server, ServerFacts]:
+        if self._server is None or self._facts is None:
+            raise ServerFailed("use", "the throwaway server", "it is not running")
+        self._server.check()
+        return self._server, self._facts
+
+    def _client(self, archive: Archive, server: Server) -> Tools:
+        """pg_restore that knows the archive's format and this server: the newer of the two."""
+        made_by = int(archive.manifest.client_version.split(".")[0])
+        return client_for(max(made_by, server.tools.major), self._tools)
+
+    def _open_network(self) -> tuple[Finding, ...]:
+        if self._isolated:
+            return ()
+        return (
+            Finding(
+                rule="NOT_ISOLATED",
+                severity=Severity.INFO,
+                object="drill.network",
+                message="the restored database could reach what this host reaches",
+                hint="leave `network: isolated`, which is the default, where the host allows it",
+            ),
+        )
