@@ -360,11 +360,6 @@ def own_environment() -> dict[str, str]:
     return dict(os.environ)
 
 
-def environment() -> dict[str, str]:
-    """All of our environment, as it is now."""
-    return dict(os.environ)
-
-
 def debugging() -> bool:
     """Does RESTOREDRILL_DEBUG ask for tracebacks on the terminal?"""
     return os.environ.get("RESTOREDRILL_DEBUG", "") not in ("", "0")
