@@ -42,11 +42,13 @@ ARROWS: dict[str, tuple[str, ...]] = {
     "backup": STORY,
     "drill": STORY,
     "agent": STORY,
+    "sabotage": STORY,
     "doctor": STORY,
     "controller": (*STORY, *CONFIGURATION, "backup", "drill"),
     "scheduler": (*STORY, *CONFIGURATION, "controller", "cron"),
     # the edges: names to factories, and the command line
     "wiring": (*ADAPTER, *CONFIGURATION, "checks", "embedded", "engines", "machines", "reports", "vault"),
+    "demo": EVERYTHING,  # real parts end to end: it puts together what the commands do not
     "cli": EVERYTHING,
     "__main__": ("cli",),
 }
