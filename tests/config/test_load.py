@@ -9,6 +9,7 @@ from restoredrill import config
 from restoredrill.errors import ConfigError, Exit, UsageError
 from restoredrill.model import CheckSpec, FingerprintLevel, IgnoreSpec
 from tests.config.documents import ACCEPTED, DESIGN, EVERYTHING, REFUSED, SMALLEST
+from tests.plugins.requirements import REPOSITORY
 
 
 def problems_of(directory: Path) -> list[str]:
@@ -47,6 +48,10 @@ def test_reads_the_design_as_it_is_meant() -> None:
         IgnoreSpec(rule="EXTENSION_VERSION", object="pg_trgm", reason="1.5 there, 1.6 here; see OPS-114"),
     )
     assert (shop.notify[0].url, shop.notify[0].on) == ("${OPS_CHAT_URL}", ("failed", "inconclusive"))
+
+
+def test_the_example_in_the_repository_is_valid() -> None:
+    assert "demo" in config.load(REPOSITORY / "schedules")
 
 
 def test_checks_become_plain_options() -> None:
