@@ -55,9 +55,7 @@ def load(directory: Path) -> Mapping[str, DatabaseConfig]:
 
 
 def load_one(directory: Path, name: str) -> DatabaseConfig:
-    """One database's file; others may be broken. Raises `ConfigError`, and `UsageError` if there is no such
-    name.
-    """
+    """One database's file; others may be broken. Raises `ConfigError`; `UsageError` if there is none."""
     names = {path.stem: path for path in _files(directory)}
     if name not in names:
         near = get_close_matches(name, names, n=1)
@@ -72,9 +70,7 @@ def load_one(directory: Path, name: str) -> DatabaseConfig:
 
 
 def parse(text: str, name: str, where: str) -> DatabaseConfig:
-    """A file's text as a database called `name`. Raises `ConfigError`; `where` is what its problems start
-    with.
-    """
+    """A file's text as a database. Raises `ConfigError`; `where` is what its problems start with."""
     problems = _name_problems(name, where)
     try:
         parsed = yaml_lines.parse(text)
@@ -223,6 +219,14 @@ def resolve(reference: str, where: str, environment: Mapping[str, str] | None = 
     if path is not None:
         return Secret(_content(Path(path), where))
     env = os.environ if environment is None else environment
+    value = _filled(reference, where, env)
+    if not secret.is_database_url(value):  # of those, only the password is one
+        for name in secret.variables(reference):
+            secret.remember(env[name])
+    return Secret(value)
+
+
+def _filled(reference: str, where: str, env: Mapping[str, str]) -> str:
     missing = [name for name in secret.variables(reference) if not env.get(name)]
     if missing:
         problems = tuple(f"environment variable {name} is not set" for name in missing)
@@ -231,12 +235,9 @@ def resolve(reference: str, where: str, environment: Mapping[str, str] | None = 
 
     def fill(match: re.Match[str]) -> str:
         value = env[match[1]]
-        if not any(start <= match.start() < end for start, end in encoded):
-            return value
-        secret.remember(value)
-        return quote(value, safe="")
+        return quote(value, safe="") if any(a <= match.start() < b for a, b in encoded) else value
 
-    return Secret(secret.REFERENCE.sub(fill, reference))
+    return secret.REFERENCE.sub(fill, reference)
 
 
 def unset(reference: str, environment: Mapping[str, str] | None = None) -> tuple[str, ...]:
@@ -249,10 +250,14 @@ def unset(reference: str, environment: Mapping[str, str] | None = None) -> tuple
 
 
 def exposed(reference: str) -> bool:
-    """Is this a `file:` reference to something that everybody on this host may read?"""
+    """Is this a `file:` reference to something that everybody on this host may reach and read?"""
     path = secret.file_path(reference)
+    if path is None:
+        return False
     try:
-        return path is not None and bool(Path(path).stat().st_mode & stat.S_IROTH)
+        file = Path(path).resolve()
+        reached = all(folder.stat().st_mode & stat.S_IXOTH for folder in file.parents)
+        return reached and bool(file.stat().st_mode & stat.S_IROTH)
     except OSError:
         return False
 
@@ -263,11 +268,9 @@ def locate(spec: VaultSpec, where: str, environment: Mapping[str, str] | None = 
 
     Raises `SecretMissing`, and `ConfigError` if what came out is no place for a vault.
     """
-    url = resolve(spec.url, f"vault.url of {where}", environment).reveal()
-    endpoint = (
-        spec.endpoint_url
-        and resolve(spec.endpoint_url, f"vault.endpoint_url of {where}", environment).reveal()
-    )
+    env = os.environ if environment is None else environment
+    url = _filled(spec.url, f"vault.url of {where}", env)
+    endpoint = spec.endpoint_url and _filled(spec.endpoint_url, f"vault.endpoint_url of {where}", env)
     try:
         values.check_vault_url(url)
         if endpoint:
@@ -306,9 +309,7 @@ def _encoded_spans(url: str) -> tuple[tuple[int, int], ...]:
 
 
 def state_directory() -> Path:
-    """Where notes of our own live (crash notes, the scheduler's index): RESTOREDRILL_STATE, or the system's
-    usual place.
-    """
+    """Where our own notes live (crashes, the scheduler's index): RESTOREDRILL_STATE or the usual place."""
     if given := os.environ.get("RESTOREDRILL_STATE"):
         return Path(given)
     if os.geteuid() == 0:
@@ -332,9 +333,7 @@ def spool_directory() -> Path:
 
 
 def postgres_directories() -> tuple[Path, ...]:
-    """Directories with PostgreSQL programs besides the usual ones: RESTOREDRILL_POSTGRES_PATH, split like
-    PATH.
-    """
+    """More directories with PostgreSQL programs: RESTOREDRILL_POSTGRES_PATH, split like PATH."""
     given = os.environ.get("RESTOREDRILL_POSTGRES_PATH", "")
     return tuple(Path(part) for part in given.split(os.pathsep) if part)
 

@@ -63,9 +63,7 @@ class Examined(Protocol):
 
 @dataclass(frozen=True)
 class SecretState:
-    """A reference in the file: where it stands, what it lacks here, and whether others on this host can read
-    it.
-    """
+    """A reference in the file: where, what it lacks here, and whether everybody here can read it."""
 
     where: str
     lacks: tuple[str, ...] = ()

@@ -42,9 +42,7 @@ Literal = Decimal | str | bool | None
 
 @dataclass(frozen=True)
 class Expectation:
-    """What an answer must be like. `literal` is compared with the single value, or the number of rows if
-    `counts_rows`.
-    """
+    """What an answer must be like: `literal` is compared with its one value, or with its rows' number."""
 
     text: str
     operator: str

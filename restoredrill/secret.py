@@ -1,4 +1,4 @@
-"""References to secrets, and the type that keeps a secret from being printed. Standard library only."""
+"""References to secrets, and the type that keeps a secret from being printed."""
 
 import re
 from typing import Any
@@ -58,10 +58,11 @@ class Secret:
 
 
 def remember(value: str) -> None:
-    """From now on `redact` removes `value` and its lines (an identity file has several); of a database's URL
-    only the password, so that a message can still say which database it is about.
+    """From now on `redact` removes `value` and its lines (an identity file has several).
+
+    Of a database's URL only the password goes, so that a message can still say which database it is about.
     """
-    if value.startswith(("postgresql://", "postgres://")):
+    if is_database_url(value):
         password = password_in(value) or ""
         parts = {password, unquote(password)}
     else:
@@ -69,10 +70,13 @@ def remember(value: str) -> None:
     _KNOWN.update(part for part in parts if len(part.strip()) >= _SHORTEST)
 
 
+def is_database_url(text: str) -> bool:
+    """Is this a URL of which all but the password may be told?"""
+    return text.startswith(("postgresql://", "postgres://"))
+
+
 def redact(text: str) -> str:
-    """`text` without any secret that this process has resolved; the longest go first, as they may hold
-    others.
-    """
+    """`text` without any secret that was resolved; the longest go first, as they may hold others."""
     for value in sorted(_KNOWN, key=len, reverse=True):
         text = text.replace(value, REDACTED)
     return text

@@ -89,9 +89,7 @@ class Credentials(Section):
 
 
 class VaultSettings(Credentials):
-    """Where backups live. The credentials here write; restoring and pruning may be somebody else's (promise
-    6).
-    """
+    """Where backups live, with the credentials that write; others may restore and prune (promise 6)."""
 
     url: VaultUrl
     endpoint_url: Endpoint | None = None
@@ -111,9 +109,7 @@ class VaultSettings(Credentials):
         return self
 
     def spec(self, purpose: Purpose) -> VaultSpec:
-        """How to open the vault for `purpose`. A `restore_as` or `prune_as` replaces the writer's credentials
-        whole.
-        """
+        """How to open the vault. `restore_as` and `prune_as` replace the writer's credentials whole."""
         other = {"backup": None, "restore": self.restore_as, "prune": self.prune_as}[purpose]
         who = self if other is None else other
         return VaultSpec(
@@ -351,9 +347,7 @@ class _Plainly(GenerateJsonSchema):
 
 
 def json_schema() -> dict[str, Any]:
-    """The shape of one file, as JSON Schema (draft 2020-12). What spans sections, only `restoredrill
-    validate` sees.
-    """
+    """The shape of one file (draft 2020-12). What spans sections, only `validate` sees."""
     schema = DatabaseFile.model_json_schema(schema_generator=_Plainly)
     return {
         "$schema": GenerateJsonSchema.schema_dialect,

@@ -65,7 +65,7 @@ def _database_url(text: str) -> str:
     secret.check_references(text)
     if secret.file_path(text) is not None or secret.REFERENCE.fullmatch(text):
         return text
-    if not text.startswith(("postgresql://", "postgres://")):
+    if not secret.is_database_url(text):
         raise ValueError("must be a URL like postgresql://user@host/database, ${NAME} or file:/path")
     if secret.has_literal_password(text):
         raise ValueError("holds a password; write ${NAME} in its place, or for the whole URL")

@@ -330,9 +330,7 @@ def _interruptible() -> Iterator[None]:
 
 
 class _Patience:
-    """The first signal interrupts; the next one is told that cleaning up goes on; one more interrupts that,
-    too.
-    """
+    """The first signal interrupts; the next is told that cleaning up goes on; a third interrupts that."""
 
     def __init__(self) -> None:
         self._heard = 0

@@ -26,7 +26,7 @@ def show(text: "RenderableType") -> None:
     """
     try:
         if isinstance(text, str):
-            print(text, flush=True)
+            print(secret.redact(text), flush=True)
         else:
             _render(text)
     except BrokenPipeError:

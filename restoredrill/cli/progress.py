@@ -21,9 +21,7 @@ _RATE = TextColumn("{task.fields[rate]}")
 
 @contextlib.contextmanager
 def line(console: Console | None = None) -> Iterator[protocols.Progress]:
-    """Shows a line while the block runs and removes it afterwards. What it yields may be called from any
-    thread.
-    """
+    """Shows a line while the block runs, then removes it. What it yields may be called from any thread."""
     columns = (
         SpinnerColumn(),
         TextColumn("{task.description}", markup=False),

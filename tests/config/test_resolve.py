@@ -34,6 +34,17 @@ def test_parts_of_a_url_are_encoded_where_they_must_be() -> None:
     )
 
 
+def test_only_the_password_of_a_database_is_redacted() -> None:
+    environment = {"WHO": "shop_reader", "PW": "planted-six", "DB": "warehouse"}
+    config.resolve("postgresql://${WHO}:${PW}@db/${DB}", WHERE, environment)
+    assert redact("shop_reader, warehouse, planted-six") == "shop_reader, warehouse, [redacted]"
+
+
+def test_of_another_url_each_part_from_a_variable_is_redacted() -> None:
+    config.resolve("https://chat.example/${TOKEN}", WHERE, {"TOKEN": "planted-seven"})
+    assert redact("POST /planted-seven: 404") == "POST /[redacted]: 404"
+
+
 def test_a_path_is_left_as_it_is() -> None:
     environment = {"TOKEN": "T00/B00/x"}
     assert config.resolve("https://chat.example/${TOKEN}", WHERE, environment).reveal().endswith("/T00/B00/x")
@@ -93,11 +104,23 @@ def test_tells_what_is_unset_without_reading_it(tmp_path: Path) -> None:
     assert config.unset("postgresql://db/shop", {}) == ()
 
 
+def test_tells_what_everybody_here_could_read(short_path: Path) -> None:
+    file = short_path / "secret"
+    file.touch()
+    for mode, folder_mode, expected in ((0o644, 0o711, True), (0o640, 0o711, False), (0o644, 0o700, False)):
+        file.chmod(mode)
+        short_path.chmod(folder_mode)
+        assert config.exposed(f"file:{file}") is expected
+    assert not config.exposed("${A}")
+    assert not config.exposed(f"file:{short_path}/gone")
+
+
 def test_a_vaults_place_may_come_from_the_environment() -> None:
     spec = VaultSpec(url="${URL}/shop", endpoint_url="${ENDPOINT}", access_key_id="${KEY}")
     located = config.locate(spec, "shop", {"URL": "s3://bucket", "ENDPOINT": "http://127.0.0.1:9000"})
     assert (located.url, located.endpoint_url) == ("s3://bucket/shop", "http://127.0.0.1:9000")
     assert located.access_key_id == "${KEY}", "keys stay references"
+    assert redact(located.url) == located.url, "a place is no secret"
 
 
 @pytest.mark.parametrize(
