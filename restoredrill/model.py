@@ -104,6 +104,7 @@ class Fingerprint(Document):
 
     level: FingerprintLevel
     algorithm: str
+    version_num: int = 0  # of the server that was read, 170010; 0: not said
     tables: tuple[TableFingerprint, ...] = ()
     sequences: dict[str, str] = {}
     objects: dict[str, dict[str, str]] = {}
