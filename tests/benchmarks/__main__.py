@@ -8,9 +8,9 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from tests.benchmarks import databases, figures, plot, rows
-from tests.benchmarks.databases import BTREE, DATABASES, FULL, GIN, SMALL
+from tests.benchmarks.databases import DATABASES, FULL, SMALL
 from tests.benchmarks.rows import Result, Row, Steps
-from tests.benchmarks.stand import RUNS, Run, Stand, stand
+from tests.benchmarks.stand import BACKUPS, RUNS, Run, Stand, stand
 from tests.benchmarks.steps import REPOSITORY
 
 OUT = REPOSITORY / "build" / "bench"
@@ -54,7 +54,7 @@ def bench(chosen: Sequence[Row], *, small: bool, rounds: int, out: Path) -> Benc
     out.mkdir(parents=True, exist_ok=True)
     _say(f"making two databases ({'small' if small else 'about 1.4 GB each'})")
     with stand(SMALL if small else FULL) as ready:
-        _prepare(ready, runs)
+        _prepare(ready, runs, warm=not small)
         measured = tuple(_round(ready, runs, number) for number in range(rounds))
         on = _circumstances(ready, rounds)
     results = rows.results(chosen, measured)
@@ -66,9 +66,11 @@ def bench(chosen: Sequence[Row], *, small: bool, rounds: int, out: Path) -> Benc
     return Bench(results, measured, document)
 
 
-def _prepare(ready: Stand, runs: Sequence[Run]) -> None:
-    for dbname in (BTREE, GIN):
-        if any(run.dbname == dbname for run in runs):
+def _prepare(ready: Stand, runs: Sequence[Run], *, warm: bool) -> None:
+    """Take what is restored later, unmeasured; unless `warm`, only what no measured run will take."""
+    for dbname in DATABASES:
+        taken_anyway = {run.name for run in runs if run.dbname == dbname}
+        if taken_anyway and (warm or not set(BACKUPS) <= taken_anyway):
             _say(f"taking the backups of {dbname} that are restored later")
             ready.prepare(dbname)
 

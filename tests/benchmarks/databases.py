@@ -66,7 +66,8 @@ SELECT 1 + (power(h.a, 2) * ({users} - 1))::bigint,
        jsonb_build_object('campaign', 'c' || (h.c * 400)::int, 'price', round((h.b * 200)::numeric, 2),
            'tags', jsonb_build_array('t' || (h.a * 60)::int, 't' || (h.b * 60)::int),
            'geo', jsonb_build_object('country', chr(65 + (h.a * 25)::int) || chr(65 + (h.c * 9)::int),
-               'lat', round((h.a * 180 - 90)::numeric, 2)), 'ref', substr(m, 9, 8))
+               'lat', round((h.a * 180 - 90)::numeric, 3), 'lon', round((h.b * 360 - 180)::numeric, 2)),
+           'ref', substr(m, 9, 8))
 FROM generate_series(1, {events}::bigint) AS i
 CROSS JOIN LATERAL md5(i::text) AS m
 CROSS JOIN LATERAL (SELECT ('x' || substr(m, 1, 6))::bit(24)::int / 16777216.0::float8 AS a,
