@@ -179,6 +179,7 @@ RULES: Final[Mapping[str, Rule]] = {
     "TABLE_NOT_FOUND": Rule(
         _HIGH, "a check names a table that is not there", "is the name right, and qualified?"
     ),
+    "COLUMN_NOT_FOUND": Rule(_HIGH, "a check names a column that is not there", "is the name right?"),
     "ROWS_TOO_FEW": Rule(_HIGH, "a table has fewer rows than `min`", "rows were lost, or `min` is too high"),
     "ROWS_TOO_MANY": Rule(_HIGH, "a table has more rows than `max`", "it grew, or holds what it should not"),
     "NOTHING_FRESH": Rule(
