@@ -18,7 +18,6 @@ from restoredrill.errors import (
     RestoredrillError,
     UsageError,
     VaultError,
-    VaultMissing,
 )
 from restoredrill.model import (
     BackupFacts,
@@ -66,12 +65,8 @@ class DrillRequest:
 def choose(pick: str, backups: Sequence[Manifest], proven: frozenset[str], seed: int) -> Manifest:
     """The backup to drill, of `backups` newest first. Pure: the same seed picks the same one.
 
-    Raises `UsageError` if there is none, or none of that id.
+    `backups` is not empty. Raises `UsageError` if none has that id.
     """
-    if not backups:
-        raise VaultMissing(
-            "pick", "a backup", "the vault holds none", hint="take one with `restoredrill backup`"
-        )
     if pick == "latest":
         return backups[0]
     if pick == "random":
@@ -144,6 +139,31 @@ def conduct(
     if interruption is not None:
         raise interruption
     return final
+
+
+def nothing_to_drill(request: DrillRequest, drill: str, now: datetime) -> Report:
+    """The report of a drill that found no backup: nothing could be recovered, so it failed (promise 1)."""
+    finding = Finding(
+        rule="NO_BACKUP",
+        severity=Severity.CRITICAL,
+        object=request.database,
+        message="the vault holds no backup of it",
+        hint="take one with `restoredrill backup`, and find out why there was none",
+    )
+    return Report(
+        drill=drill,
+        database=request.database,
+        verdict=Verdict.FAILED,
+        reasons=(finding.message,),
+        machine=MachineFacts(provider=request.provider, id="none"),
+        rto_target_s=request.rto_target_s,
+        rpo_target_s=request.rpo_target_s,
+        planned=tuple(check.name for check in request.checks),
+        findings=(finding,),
+        started_at=now,
+        finished_at=now,
+        made_by=f"restoredrill {__version__}",
+    )
 
 
 def inconclusive(job: Job, backup: Manifest | None, error: RestoredrillError) -> Report:
@@ -233,7 +253,7 @@ def _tear_down(job: Job, report: Report, machine: Machine) -> Report:
         leftovers = machine.leftovers(job.drill)
     except RestoredrillError as error:
         leftovers = (f"unknown: {error}",)
-    facts = report.machine.model_copy(update={"leftovers": leftovers})
+    facts = report.machine.model_copy(update={"leftovers": leftovers, "swept_at": clock.utcnow()})
     return report.model_copy(update={"machine": facts})
 
 

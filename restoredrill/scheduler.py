@@ -17,9 +17,12 @@ from apscheduler.job import Job
 from apscheduler.jobstores.sqlalchemy import SQLAlchemyJobStore
 from apscheduler.schedulers.background import BackgroundScheduler
 from apscheduler.schedulers.base import STATE_STOPPED
+from apscheduler.triggers.base import BaseTrigger
+from apscheduler.triggers.combining import OrTrigger
 from apscheduler.triggers.cron import CronTrigger
 
 from restoredrill.controller import Run
+from restoredrill.cron import normalise_cron
 
 RUNS_AT_ONCE = 10  # threads that wait for runs; what is due beyond that waits its turn
 
@@ -87,9 +90,21 @@ class Schedule:
         self._say(f"{event.job_id}: its time came while the last one still runs: skipped")
 
 
-def trigger(run: Run) -> CronTrigger:
-    """The times of a run. Days are names here: numbers mean other days to APScheduler than to cron."""
-    return CronTrigger.from_crontab(run.cron, timezone=ZoneInfo(run.timezone))
+def trigger(run: Run) -> BaseTrigger:
+    """The times of a run, as crontab(5) reads its line, by the wall clock of its zone."""
+    zone = ZoneInfo(run.timezone)
+    triggers = [
+        CronTrigger(
+            minute=fields.minute,
+            hour=fields.hour,
+            day=fields.day,
+            month=fields.month,
+            day_of_week=fields.day_of_week,
+            timezone=zone,
+        )
+        for fields in normalise_cron(run.cron)
+    ]
+    return triggers[0] if len(triggers) == 1 else OrTrigger(triggers)
 
 
 def _fire(run: Run) -> None:

@@ -6,8 +6,10 @@ it (a PostgreSQL server works in its data directory). So whatever was killed, th
 """
 
 import json
+import os
 import shutil
 import signal
+import stat
 import sys
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
@@ -170,6 +172,7 @@ def last_words(log: Path) -> str:
 def _make(directory: Path, home: Path) -> None:
     try:
         directory.mkdir(mode=0o711, parents=True, exist_ok=True)
+        _require_ours(directory)
         home.mkdir(mode=0o711)
         home.chmod(0o711)  # whatever the umask: the server's user must pass through
     except FileExistsError:
@@ -177,6 +180,18 @@ def _make(directory: Path, home: Path) -> None:
     except OSError as error:
         hint = f"make {directory} writable or set machines.local.directory"
         raise MachineFailed("make", str(home), error.strerror or str(error), hint=hint) from error
+
+
+def _require_ours(directory: Path) -> None:
+    """Its name can be guessed, so somebody else may have made it first: what is not ours holds no
+    database.
+    """
+    found = directory.lstat()
+    if stat.S_ISLNK(found.st_mode) or found.st_uid != os.geteuid() or found.st_mode & 0o022:
+        hint = "remove it, or name another place: machines.local.directory or RESTOREDRILL_MACHINES"
+        raise MachineFailed(
+            "use", str(directory), "it belongs to others, or others may write to it", hint=hint
+        )
 
 
 def _lease(home: Path) -> Lease:

@@ -160,6 +160,20 @@ def test_a_directory_that_cannot_be_made_is_said_with_a_hint(tmp_path: Path) -> 
     assert "machines.local.directory" in caught.value.hint
 
 
+@pytest.mark.parametrize("trap", ["link", "writable"])
+def test_a_directory_that_others_could_have_laid_out_is_refused(
+    folder: Path, tmp_path: Path, trap: str
+) -> None:
+    if trap == "link":
+        (tmp_path / "elsewhere").mkdir()
+        folder.symlink_to(tmp_path / "elsewhere")
+    else:
+        folder.mkdir()
+        folder.chmod(0o777)
+    with pytest.raises(MachineFailed, match="belongs to others"):
+        machine(folder, SLEEPS).launch(job())
+
+
 def test_the_agent_knows_nothing_of_our_environment_but_what_it_was_given(
     folder: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -1,0 +1,332 @@
+"""What runs on the machine: takes a job, restores and checks one backup, tells events, writes the report.
+
+It needs nobody: if the controller is gone, the report is in the vault and the server is ended all the same.
+"""
+
+import queue
+import threading
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Literal
+
+from restoredrill import __version__, clock
+from restoredrill.checks.verdict import judge
+from restoredrill.errors import Exit, RestoredrillError, VaultError, VaultMissing
+from restoredrill.model import (
+    BackupFacts,
+    CheckResult,
+    Event,
+    Finding,
+    Fingerprint,
+    FingerprintLevel,
+    Job,
+    MachineFacts,
+    Manifest,
+    Outcome,
+    Phase,
+    Report,
+    Severity,
+    Verdict,
+)
+from restoredrill.protocols import Backups, Check, Journal, Restored, Target
+
+TELL_EVERY_S = 1.0  # progress between two events of the same phase
+ARCHIVE_RULES = frozenset(
+    {
+        "OBJECT_CORRUPT",
+        "OBJECT_NOT_THERE",
+        "ARCHIVE_CORRUPT",
+        "ARCHIVE_UNREADABLE",
+        "DATA_NOT_READ",
+        "FILE_EXTRA",
+    }
+)
+
+Compare = Callable[[Manifest, Fingerprint], tuple[CheckResult, ...]]
+"""Results for the checks `structure` and `content` (or `rows`): what was dumped against what was restored."""
+
+
+@dataclass(frozen=True)
+class Parts:
+    """What the agent works with; wiring makes it."""
+
+    backups: Backups
+    journal: Journal
+    target: Target
+    compare: Compare
+    checks: Mapping[str, Check]
+    render: Callable[[Report], Mapping[str, str]]
+    keep: Callable[[datetime], None]  # moves the lease's end
+
+
+def run(job: Job, parts: Parts) -> Report:
+    """Do the job and write its report; the server is ended before this returns, unless it passed and is to be
+    kept.
+
+    Never raises for what goes wrong with backup, server or checks: that is what the report says. Raises
+    `VaultError` if the report itself can't be written, and `KeyboardInterrupt` after ending the server.
+    """
+    kept = False
+    with _Teller(parts.journal, job.drill) as tell:
+        try:
+            story = _Story(job, parts, tell)
+            story.walk()
+            report = story.report()
+            kept = report.machine.url is not None
+            if kept:
+                parts.keep(report.finished_at + timedelta(seconds=job.keep_s or 0))
+            parts.journal.save(report, parts.render(report))
+        finally:
+            if not kept:
+                parts.target.stop()
+    return report
+
+
+class _Teller:
+    """Sends events in the background, so that a slow vault never holds up the work. Losing one loses no
+    fact.
+    """
+
+    def __init__(self, journal: Journal, drill: str) -> None:
+        self._journal = journal
+        self._drill = drill
+        self._waiting: queue.SimpleQueue[Event | None] = queue.SimpleQueue()
+        self._thread = threading.Thread(target=self._send, name="events", daemon=True)
+        self._told_at = 0.0
+
+    def __enter__(self) -> "_Teller":
+        self._thread.start()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._waiting.put(None)
+        self._thread.join(timeout=30)
+
+    def tell(self, phase: str, kind: Literal["started", "done", "note"], message: str = "") -> None:
+        self._waiting.put(Event(at=clock.utcnow(), phase=phase, kind=kind, message=message))
+
+    def progress(self, phase: str, message: str, percent: float | None, mb_per_s: float | None) -> None:
+        now = clock.monotonic_s()
+        if now - self._told_at < TELL_EVERY_S:
+            return
+        self._told_at = now
+        self._waiting.put(
+            Event(
+                at=clock.utcnow(),
+                phase=phase,
+                kind="progress",
+                percent=percent,
+                mb_per_s=mb_per_s,
+                message=message,
+            )
+        )
+
+    def _send(self) -> None:
+        number = 0
+        while (event := self._waiting.get()) is not None:
+            number += 1
+            try:
+                self._journal.emit(self._drill, number, event)
+            except VaultError:
+                continue  # the report tells it all again; if that can't be written, that is the error to
+                raise
+
+
+class _Story:
+    """One drill as it unfolds: what was measured and found so far."""
+
+    def __init__(self, job: Job, parts: Parts, teller: _Teller) -> None:
+        self._job = job
+        self._parts = parts
+        self._teller = teller
+        self._manifest: Manifest | None = None
+        self._phases: list[Phase] = []
+        self._results: list[CheckResult] = []
+        self._findings: list[Finding] = []
+        self._not_proven: list[str] = []
+        self._broken: str | None = None
+        self._bottleneck: str | None = None
+        self._rto_s: float | None = None
+
+    def walk(self) -> None:
+        """Prepare, restore, verify; the first thing that can't be found out ends it."""
+        try:
+            self._restore()
+            self._verify()
+            self._rto_s = (clock.utcnow() - self._job.started_at).total_seconds()
+            self._results += _targets(self._job, self._rto_s, self._rpo_s())
+        except RestoredrillError as error:
+            self._stopped_by(error)
+
+    def report(self) -> Report:
+        """All of it as a report; the verdict is `checks.verdict`'s."""
+        judgement = judge(self._planned(), self._results, self._findings, self._job.ignore, self._broken)
+        manifest, job = self._manifest, self._job
+        keep = job.keep_s is not None and judgement.verdict is Verdict.PASSED
+        return Report(
+            drill=job.drill,
+            database=job.database,
+            verdict=judgement.verdict,
+            reasons=judgement.reasons,
+            backup=None if manifest is None else BackupFacts.of(manifest, job.started_at),
+            machine=MachineFacts(
+                provider=job.provider, id=job.drill, url=self._parts.target.database().url if keep else None
+            ),
+            phases=tuple(self._phases),
+            rto_s=self._rto_s,
+            rto_target_s=job.rto_target_s,
+            rpo_s=self._rpo_s(),
+            rpo_target_s=job.rpo_target_s,
+            bottleneck=self._bottleneck,
+            planned=self._planned(),
+            checks=judgement.checks,
+            findings=judgement.findings,
+            not_proven=tuple(self._not_proven),
+            started_at=job.started_at,
+            finished_at=clock.utcnow(),
+            made_by=f"restoredrill {__version__}",
+        )
+
+    def _restore(self) -> None:
+        with self._phase("prepare"):
+            archive = self._parts.backups.open(self._job.backup)
+            self._manifest = archive.manifest
+            self._parts.target.start(archive.manifest.server, self._job.jobs)
+        with self._phase("restore", timed=False):
+            restored = self._parts.target.restore(archive, self._job.jobs, self._says("restore"))
+        self._phases += restored.phases
+        self._bottleneck = restored.bottleneck
+        self._results += _restore_results(restored)
+        self._not_proven += archive.manifest.fingerprint.notes
+
+    def _verify(self) -> None:
+        manifest = self._manifest
+        assert manifest is not None  # _restore raised otherwise
+        level = manifest.fingerprint.level
+        with self._phase("verify"):
+            if level is FingerprintLevel.NONE:
+                self._not_proven.append(
+                    "structure and content: this backup was taken with `fingerprint: none`"
+                )
+            else:
+                restored = self._parts.target.fingerprint(level, self._job.jobs, self._says("verify"))
+                self._results += self._parts.compare(manifest, restored)
+            if level is FingerprintLevel.ROWS:
+                self._not_proven.append("content: this backup was taken with `fingerprint: rows`")
+        if self._job.checks:
+            with self._phase("checks"):
+                self._ask()
+
+    def _ask(self) -> None:
+        database = self._parts.target.database()
+        for spec in self._job.checks:
+            self._teller.progress("checks", spec.name, None, None)
+            self._results.append(self._parts.checks[spec.kind](spec, database, self._job.started_at))
+
+    def _planned(self) -> tuple[str, ...]:
+        """Every check that has to have run for a pass, whatever came of the drill."""
+        level = FingerprintLevel.CONTENT if self._manifest is None else self._manifest.fingerprint.level
+        proof = {
+            FingerprintLevel.CONTENT: ("structure", "content"),
+            FingerprintLevel.ROWS: ("structure", "rows"),
+        }
+        targets = [("rto", self._job.rto_target_s), ("rpo", self._job.rpo_target_s)]
+        return (
+            *("archive", "restore"),
+            *proof.get(level, ()),
+            *(check.name for check in self._job.checks),
+            *(name for name, target_s in targets if target_s is not None),
+        )
+
+    def _rpo_s(self) -> float | None:
+        """Age of the newest row where a freshness check measured one, but never less than the backup's."""
+        if self._manifest is None:
+            return None
+        age_s = self._manifest.age_s(self._job.started_at)
+        newest = [r.measured for r in self._results if r.kind == "freshness" and r.measured is not None]
+        return max(age_s, min(newest)) if newest else age_s
+
+    def _stopped_by(self, error: RestoredrillError) -> None:
+        """What is bad about the backup is a finding; what could not be found out breaks the drill off."""
+        if error.exit_code is Exit.FAILED or isinstance(error, VaultMissing):
+            self._findings.append(_finding(error))
+        self._broken = str(error) + (f" ({error.hint})" if error.hint else "")
+        self._teller.tell("drill", "note", str(error))
+
+    def _says(self, phase: str) -> Callable[[str, float | None, float | None], None]:
+        return lambda message, percent, mb_per_s: self._teller.progress(phase, message, percent, mb_per_s)
+
+    @contextmanager
+    def _phase(self, name: str, *, timed: bool = True) -> Iterator[None]:
+        self._teller.tell(name, "started")
+        began_s = clock.monotonic_s()
+        try:
+            yield
+        finally:
+            if timed:
+                self._phases.append(Phase(name=name, seconds=clock.monotonic_s() - began_s))
+        self._teller.tell(name, "done")
+
+
+def _restore_results(restored: Restored) -> tuple[CheckResult, ...]:
+    of_archive = tuple(f for f in restored.findings if f.rule in ARCHIVE_RULES)
+    of_restore = tuple(f for f in restored.findings if f.rule not in ARCHIVE_RULES)
+    seconds = sum(phase.seconds for phase in restored.phases)
+    harmless = f"; {len(restored.harmless)} harmless messages" if restored.harmless else ""
+    return (
+        _result("archive", "archive", of_archive, "every object as its manifest says", 0.0),
+        _result("restore", "restore", of_restore, f"everything restored without an error{harmless}", seconds),
+    )
+
+
+def _targets(job: Job, rto_s: float, rpo_s: float | None) -> tuple[CheckResult, ...]:
+    asked = (("rto", job.rto_target_s, rto_s), ("rpo", job.rpo_target_s, rpo_s))
+    return tuple(
+        _target(name, target_s, measured_s)
+        for name, target_s, measured_s in asked
+        if target_s is not None and measured_s is not None
+    )
+
+
+def _target(name: str, target_s: float, measured_s: float) -> CheckResult:
+    detail = f"{name.upper()} {measured_s:.1f} s, wanted {target_s:g} s at most"
+    if measured_s <= target_s:
+        return _result(name, "target", (), detail, 0.0)
+    hints = {
+        "rto": "look at the bottleneck: more jobs, a bigger machine, or a target that can be met",
+        "rpo": "back up more often, or find out why the newest rows are this old",
+    }
+    finding = Finding(
+        rule=f"{name.upper()}_EXCEEDED",
+        severity=Severity.HIGH,
+        object=f"drill.{name}",
+        message=detail,
+        hint=hints[name],
+    )
+    return _result(name, "target", (finding,), detail, 0.0)
+
+
+def _result(name: str, kind: str, findings: tuple[Finding, ...], well: str, seconds: float) -> CheckResult:
+    bad = [finding for finding in findings if finding.severity.fails]
+    outcome = Outcome.FAILED if bad else Outcome.PASSED
+    detail = bad[0].message if bad else well
+    return CheckResult(
+        name=name, kind=kind, outcome=outcome, detail=detail, seconds=seconds, findings=findings
+    )
+
+
+def _finding(error: RestoredrillError) -> Finding:
+    rule = {
+        "ObjectCorrupt": "OBJECT_CORRUPT",
+        "ArchiveCorrupt": "ARCHIVE_CORRUPT",
+        "VaultMissing": "OBJECT_NOT_THERE",
+    }
+    return Finding(
+        rule=rule.get(type(error).__name__, "RESTORE_ERROR"),
+        severity=Severity.CRITICAL,
+        object=error.thing,
+        message=str(error),
+        hint=error.hint,
+    )

@@ -1,0 +1,47 @@
+"""A report as a command's answer, and as files."""
+
+import shutil
+import sys
+from collections.abc import Mapping
+from pathlib import Path
+
+from rich.text import Text
+
+from restoredrill.cli.frame import Answer
+from restoredrill.errors import Exit, RestoredrillError
+from restoredrill.model import Report, Verdict
+from restoredrill.reports import FORMS
+from restoredrill.reports.text import as_text
+
+_EXITS = {
+    Verdict.PASSED: Exit.PASSED,
+    Verdict.FAILED: Exit.FAILED,
+    Verdict.INCONCLUSIVE: Exit.INCONCLUSIVE,
+}
+
+
+def exit_of(report: Report) -> Exit:
+    """The exit status of a drill: what was left running spoils a pass, and nothing else."""
+    if report.verdict is Verdict.PASSED and report.machine.leftovers:
+        return Exit.LEFTOVERS
+    return _EXITS[report.verdict]
+
+
+def report_answer(report: Report, status: Exit) -> Answer:
+    """The report for people as wide as their terminal, in colour where there is one."""
+    colour = sys.stdout.isatty()
+    width = min(shutil.get_terminal_size((100, 24)).columns, 120)
+    text = as_text(report, width=width, colour=colour)
+    return Answer(report, Text.from_ansi(text) if colour else text, status)
+
+
+def write_forms(report: Report, wanted: Mapping[str, Path | None]) -> None:
+    """Write each form that was asked for. Raises `RestoredrillError` if a file can't be written."""
+    for form, path in wanted.items():
+        if path is None:
+            continue
+        try:
+            path.write_text(FORMS[form](report), encoding="utf-8")
+        except OSError as error:
+            hint = "the report itself is in the vault: `restoredrill report` shows it"
+            raise RestoredrillError("write", str(path), (error.strerror or "?").lower(), hint=hint) from error

@@ -1,0 +1,75 @@
+"""`restoredrill serve`: backups and drills by their cron lines, until SIGTERM."""
+
+import threading
+from collections.abc import Mapping
+from pathlib import Path
+
+from restoredrill import clock, config
+from restoredrill.cli.frame import Answer, Context
+from restoredrill.cli.frame import command as new_command
+from restoredrill.cli.output import complain
+from restoredrill.controller import Controller, Ended, Run
+from restoredrill.errors import Exit, UsageError
+from restoredrill.machines.children import Children
+from restoredrill.settings import DatabaseConfig
+
+PATIENCE_S = 8.0  # for what runs to clean up after SIGTERM; the whole of it ends within 10
+
+
+@new_command
+def command(context: Context) -> Answer:
+    """Run the backups and drills of every file by their cron lines."""
+    from restoredrill.scheduler import Schedule  # an extra: `pip install 'restoredrill[serve]'`
+
+    databases = context.databases()
+    runs = planned(databases)
+    if not runs:
+        raise UsageError("serve", str(context.schedules), "no file has a cron line", hint="add `cron` to one")
+    for name, database in databases.items():
+        if database.notify:
+            context.warn(f"{name}: this version does not send notifications yet")
+    state = config.state_directory()
+    runner = _Restoredrill(Children(state / "locks", config.own_environment()), context.schedules)
+    schedule = Schedule(state / "schedule.sqlite", Controller(runner, _log).due, _log)
+    schedule.start(runs)
+    for run, at in schedule.upcoming():
+        _log(f"{run.key}: next at {at.isoformat(timespec='seconds')} ({run.cron}, {run.timezone})")
+    try:
+        threading.Event().wait()
+    except KeyboardInterrupt:
+        _log("stopping")
+    finally:
+        runner.stop(PATIENCE_S)
+        schedule.stop()
+    return Answer({"stopped": True}, "stopped", Exit.PASSED)
+
+
+def planned(databases: Mapping[str, DatabaseConfig]) -> tuple[Run, ...]:
+    """Every cron line of every file."""
+    found = []
+    for name, database in databases.items():
+        if database.backup is not None and database.backup.cron is not None:
+            found.append(Run(name, "backup", database.backup.cron, database.backup.timezone))
+        if database.drill is not None and database.drill.cron is not None:
+            found.append(Run(name, "drill", database.drill.cron, database.drill.timezone))
+    return tuple(found)
+
+
+class _Restoredrill:
+    """Runs are commands of our own."""
+
+    def __init__(self, children: Children, schedules: Path) -> None:
+        self._children = children
+        self._schedules = schedules.absolute()
+
+    def carry_out(self, run: Run) -> Ended | None:
+        words = [run.kind, run.database, "--json", "--schedules", str(self._schedules)]
+        finished = self._children.run(run.key, words)
+        return None if finished is None else Ended(finished.code, finished.out, finished.err)
+
+    def stop(self, patience_s: float) -> None:
+        self._children.stop(patience_s)
+
+
+def _log(line: str) -> None:
+    complain(f"{clock.utcnow():%Y-%m-%dT%H:%M:%SZ} {line}")

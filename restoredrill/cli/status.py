@@ -1,0 +1,83 @@
+"""`restoredrill status [NAME]`: is every database proven, and since when."""
+
+from dataclasses import dataclass
+from datetime import datetime
+
+import click
+from rich.table import Table
+
+from restoredrill import clock, wiring
+from restoredrill.cli.frame import Answer, Context
+from restoredrill.cli.frame import command as new_command
+from restoredrill.errors import Exit, RestoredrillError
+from restoredrill.model import Report, Verdict
+from restoredrill.reports import units
+from restoredrill.settings import DatabaseConfig
+from restoredrill.vault.catalog import VaultBackups
+from restoredrill.vault.journal import VaultJournal
+
+
+@dataclass(frozen=True)
+class Standing:
+    """Where one database stands: proven means that the last drill which found out something passed."""
+
+    database: str
+    proven: bool
+    proven_at: datetime | None
+    proven_backup: str | None
+    last_verdict: Verdict | None
+    last_drill: str | None
+    newest_backup: str | None
+    newest_backup_age_s: float | None
+    problem: str | None = None  # why nothing is known
+
+
+@new_command
+@click.argument("name", required=False)
+def command(context: Context, name: str | None) -> Answer:
+    """Say of every database (or of NAME) whether it is proven. Exit status 1 if one is not."""
+    databases = context.databases() if name is None else {name: context.database(name)}
+    now = clock.utcnow()
+    standings = [_standing_or_problem(database, now) for database in databases.values()]
+    proven = all(standing.proven for standing in standings)
+    return Answer({"databases": standings}, _table(standings, now), Exit.PASSED if proven else Exit.FAILED)
+
+
+def _standing_or_problem(database: DatabaseConfig, now: datetime) -> Standing:
+    """One vault that does not answer hides no other database; nothing known is nothing proven."""
+    try:
+        return _standing(database, now)
+    except RestoredrillError as error:
+        return Standing(database.name, False, None, None, None, None, None, None, str(error))
+
+
+def _standing(database: DatabaseConfig, now: datetime) -> Standing:
+    store = wiring.vault(database, "restore")
+    backups = VaultBackups(store).list()
+    reports = [r for r in VaultJournal(store).reports() if r.database == database.name]
+    told = next((r for r in reports if r.verdict is not Verdict.INCONCLUSIVE), None)
+    passed: Report | None = next((r for r in reports if r.verdict is Verdict.PASSED), None)
+    return Standing(
+        database=database.name,
+        proven=told is not None and told is passed,
+        proven_at=None if passed is None else passed.finished_at,
+        proven_backup=None if passed is None or passed.backup is None else passed.backup.id,
+        last_verdict=reports[0].verdict if reports else None,
+        last_drill=reports[0].drill if reports else None,
+        newest_backup=backups[0].id if backups else None,
+        newest_backup_age_s=backups[0].age_s(now) if backups else None,
+    )
+
+
+def _table(standings: list[Standing], now: datetime) -> Table:
+    table = Table("database", "proven", "last passed", "last drill", "newest backup", box=None)
+    for one in standings:
+        passed = (
+            "never"
+            if one.proven_at is None
+            else units.duration((now - one.proven_at).total_seconds()) + " ago"
+        )
+        last = "none" if one.last_verdict is None else f"{one.last_verdict.value.upper()} {one.last_drill}"
+        age = "none" if one.newest_backup_age_s is None else units.duration(one.newest_backup_age_s) + " old"
+        table.add_row(one.database, "yes" if one.proven else "NO", passed, last, age)
+    return table
