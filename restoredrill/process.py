@@ -272,6 +272,21 @@ def pause_group(child: "subprocess.Popen[bytes]", *, paused: bool) -> None:
         os.killpg(child.pid, signal.SIGSTOP if paused else signal.SIGCONT)
 
 
+@contextlib.contextmanager
+def leashed(child: Child) -> Iterator[None]:
+    """Inside, the child's whole group is killed once this process is gone, however it went.
+
+    For a group that may be stopped: stopped processes notice nobody's end, not even their leader's.
+    """
+    # Waits for the end of a pipe that only we hold open.
+    waiting = ["sh", "-c", 'read -r _; kill -s KILL -- "-$1"', "sh", str(child.pid)]
+    watcher = start(waiting, stdin=subprocess.PIPE, cwd=Path("/"))
+    try:
+        yield
+    finally:
+        kill_group(watcher)
+
+
 def open_paths(child: "subprocess.Popen[bytes]") -> frozenset[str]:
     """Regular files that a child of ours and its children have open at this moment."""
     return frozenset(path for process in _family(child.pid) for path in _open_paths_of(process))

@@ -34,6 +34,7 @@ _KEEPALIVE = {
     "keepalives_idle": "30",
     "keepalives_interval": "10",
     "keepalives_count": "6",
+    "tcp_user_timeout": "120000",
 }
 
 # What changes the text of a value or a definition: two servers must say the same of the same.
@@ -171,7 +172,7 @@ def reading(to: Login, limits: Limits, side: "Side", *, snapshot: str | None = N
             connection.read_only = True
             if snapshot is not None:
                 _import(connection, snapshot, to)
-            settings = _settings(limits, connection.info.server_version)
+            settings = _settings(limits, connection.info)
             connection.execute("; ".join(f"SET LOCAL {k} = '{v}'" for k, v in settings.items()).encode())
         return connection
     except BaseException:
@@ -179,14 +180,17 @@ def reading(to: Login, limits: Limits, side: "Side", *, snapshot: str | None = N
         raise
 
 
-def _settings(limits: Limits, version_num: int) -> dict[str, str]:
+def _settings(limits: Limits, info: psycopg.ConnectionInfo) -> dict[str, str]:
+    # In SQL_ASCII a name's bytes have no known meaning; LATIN1 lets any byte through and back.
+    without_meaning = info.parameter_status("server_encoding") == "SQL_ASCII"
     settings = {
+        "client_encoding": "LATIN1" if without_meaning else "UTF8",
         **_SAME_TEXT,
         **_CAREFUL,
         "lock_timeout": f"{limits.lock_timeout_s * 1000:.0f}ms",
         "statement_timeout": f"{limits.statement_timeout_s * 1000:.0f}ms",
     }
-    if version_num >= 170000:
+    if info.server_version >= 170000:
         settings["transaction_timeout"] = "0"
     return settings
 

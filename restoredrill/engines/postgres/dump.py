@@ -10,6 +10,7 @@ import os
 import re
 import shutil
 import signal
+import threading
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -25,7 +26,7 @@ from restoredrill.protocols import Keep, Progress
 
 _LOOK_S = 0.05
 _LOOK_OFTEN_S = 0.01
-_PING_S = 5.0
+_PING_S = 2.0
 _REPORT_S = 0.25
 _SAID_BYTES = 4 << 20  # of pg_dump's messages; more than that is noise about one thing
 
@@ -57,41 +58,39 @@ def dump_data(
 
     Raises `SourceDenied`, `DumpFailed`, `DiskFull`, and what `keep`, `ping` or `progress` raise.
     """
-    data, words = spool / "data", spool / "pg_dump.log"
+    data = spool / "data"
     try:
         with _disk_trouble(order.login, spool):
             data.mkdir(mode=0o700)
             can_punch = holes.possible(spool)
         outlet = Spool(data, keep, writers=order.jobs, limit_bytes=order.limit_bytes, can_punch=can_punch)
         try:
-            notes = _run(order, spool, words, outlet, ping, progress)
+            notes = _run(order, data, outlet, ping, progress)
             return outlet.kept, (*notes, *(() if can_punch else (NO_HOLES,)))
         finally:
             outlet.close()
     finally:
         shutil.rmtree(data, ignore_errors=True)
-        words.unlink(missing_ok=True)
 
 
-def _run(
-    order: DumpOrder, spool: Path, words: Path, outlet: Spool, ping: Ping, progress: Progress
-) -> tuple[str, ...]:
+def _run(order: DumpOrder, data: Path, outlet: Spool, ping: Ping, progress: Progress) -> tuple[str, ...]:
     report = _Reporter(progress, outlet)
-    with words.open("xb") as stderr:
-        child = process.start(
-            command(order, spool / "data"),
-            extra_env={**order.login.environment(), "LC_ALL": "C"},
-            cwd=spool,  # whoever clears up after us finds it there
-            stderr=stderr,
-            tied=True,
-        )
+    child = process.start(
+        command(order, data),
+        extra_env={**order.login.environment(), "LC_ALL": "C"},
+        cwd=data.parent,  # whoever clears up after us finds it there
+        stderr=process.PIPE,
+        tied=True,
+    )
+    words = _Words(child)
     try:
-        _watch(child, outlet, ping, report)
-        ping()
-        said = words.read_bytes()[:_SAID_BYTES].decode("utf-8", errors="replace")
-        notes = judged(child.returncode, said, order.login.name, order.lock_timeout_s)
+        with process.leashed(child):
+            _watch(child, data, outlet, ping, report)
     finally:
-        process.kill_group(child)  # a paused one, too, and workers that outlive their leader
+        process.kill_group(child)  # a stopped one, too, and workers that outlive their leader
+        said = words.all()  # returns when the last of them is gone, and writes no more
+    ping()
+    notes = judged(child.returncode, said, order.login.name, order.lock_timeout_s)
     outlet.look(None)
     while outlet.pending:
         outlet.wait(_REPORT_S)
@@ -99,11 +98,13 @@ def _run(
     return notes
 
 
-def _watch(child: process.Child, outlet: Spool, ping: Ping, report: "_Reporter") -> None:
+def _watch(child: process.Child, data: Path, outlet: Spool, ping: Ping, report: "_Reporter") -> None:
     """Until pg_dump ends: hand on what it writes, and stop it for a while when there is too much of it."""
 
     def open_names() -> frozenset[str]:
-        return frozenset(Path(path).name for path in process.open_paths(child))
+        names = frozenset(Path(path).name for path in process.open_paths(child))
+        # Once the leader is gone its workers are not found as its children: then nothing is known.
+        return names if child.poll() is None else frozenset(path.name for path in data.iterdir())
 
     paused = False
     next_ping_s = clock.monotonic_s() + _PING_S
@@ -157,6 +158,27 @@ def disk_full(name: str, spool: Path) -> DiskFull:
     )
 
 
+class _Words:
+    """What a program says, read while it says it: a file for it could be on a disk that is full."""
+
+    def __init__(self, child: process.Child) -> None:
+        self._stream, child.stderr = child.stderr, None  # ours alone: nobody else closes it
+        self._said = b""
+        self._reader = threading.Thread(target=self._read, name="words", daemon=True)
+        self._reader.start()
+
+    def _read(self) -> None:
+        with self._stream or contextlib.nullcontext(()) as lines:
+            for line in lines:
+                if len(self._said) < _SAID_BYTES:
+                    self._said += line
+
+    def all(self) -> str:
+        """Everything; waits until the program and its children are gone."""
+        self._reader.join()
+        return self._said.decode("utf-8", errors="replace")
+
+
 class _Reporter:
     """Tells how far it is, not too often; also how the caller gets a chance to call it off."""
 
@@ -189,7 +211,10 @@ _SPEAKER = re.compile(r"^(?:pg_dump|pg_dumpall): (?:\[[^\]]*\] )?")
 _DENIED = re.compile(r"permission denied for (?:table|sequence|schema|relation|view|large object) ?(.*)")
 _ROW_SECURITY = re.compile(r"query would be affected by row-level security policy for table (.*)")
 _LOCKING = re.compile(r"LOCK TABLE (.*?)(?:, | IN )")
-_TRY_AGAIN = "try again when nobody changes the schema"
+_CHANGED = re.compile(
+    r"could not obtain lock|could not open relation with OID|cache lookup failed|does not exist"
+)
+_TRY_AGAIN = "somebody changed the schema meanwhile: try again"
 
 
 def judged(code: int, said: str, name: str, lock_timeout_s: float) -> tuple[str, ...]:
@@ -214,10 +239,10 @@ def _failure(code: int, errors: list[str], said: str, name: str, lock_timeout_s:
     if "invalid snapshot identifier" in said or "could not import the requested snapshot" in said:
         return lost_snapshot(name, "the session that holds it is gone")
     locking = _LOCKING.search(said)
-    if locking and ("timeout" in said or "could not obtain lock" in said):
+    if locking and "timeout" in said:
         why = f"{locking[1]} stayed locked by somebody else for {lock_timeout_s:g} s"
-        return DumpFailed("dump", name, why, hint=_TRY_AGAIN)
+        return DumpFailed("dump", name, why, hint="try again, or raise the lock time-out")
     if code < 0:
         return DumpFailed("dump", name, f"pg_dump was ended by {signal.Signals(-code).name}")
     reason = errors[0] if errors else f"pg_dump ended with status {code}"
-    return DumpFailed("dump", name, reason, hint=_TRY_AGAIN if "could not obtain lock" in said else "")
+    return DumpFailed("dump", name, reason, hint=_TRY_AGAIN if _CHANGED.search(said) else "")

@@ -26,14 +26,15 @@ _CHUNK_BYTES = 1 << 20
 
 
 def keep_globals(
-    to: Login, tools: Tools, spool: Path, keep: Keep, *, passwords: bool, encoding: str
+    to: Login, tools: Tools, spool: Path, keep: Keep, *, passwords: bool
 ) -> tuple[StoredFile, tuple[str, ...]]:
     """Store the cluster's roles as `globals.sql.zst`; returns the file and notes. Raises `DumpFailed`.
 
-    `passwords` says whether the role may read them; `encoding` is the database's.
+    `passwords` says whether the role may read them. Names keep the bytes they have: the script is in the
+    database's own encoding, which it states, because a role's name may come from a database of another one.
     """
     script = spool / "globals.sql"
-    argv = _command(tools, to, script, passwords=passwords, encoding=encoding)
+    argv = _command(tools, to, script, passwords=passwords)
     try:
         done = process.run(argv, extra_env={**to.environment(), "LC_ALL": "C"}, cwd=spool)
         if done.code != 0:
@@ -43,7 +44,7 @@ def keep_globals(
         script.unlink(missing_ok=True)
 
 
-def _command(tools: Tools, to: Login, script: Path, *, passwords: bool, encoding: str) -> list[str | Path]:
+def _command(tools: Tools, to: Login, script: Path, *, passwords: bool) -> list[str | Path]:
     argv: list[str | Path] = [
         tools.program("pg_dumpall"),
         "--globals-only",
@@ -51,8 +52,6 @@ def _command(tools: Tools, to: Login, script: Path, *, passwords: bool, encoding
         "--no-password",
     ]
     argv += ["--no-sync", f"--file={script}", f"--database={to.words(dbname=to.parameters['dbname'])}"]
-    if encoding != "SQL_ASCII":  # whose bytes have no known meaning
-        argv.append("--encoding=UTF8")
     return argv if passwords else [*argv, "--no-role-passwords"]
 
 

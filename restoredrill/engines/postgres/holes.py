@@ -1,7 +1,7 @@
 """Gives a file's first bytes back to the file system while somebody still writes at its end.
 
-Linux: fallocate(2) with FALLOC_FL_PUNCH_HOLE, on ext4, XFS, Btrfs, tmpfs, overlays of these and NFS 4.2. Python's
-`os` has only `posix_fallocate`. Elsewhere (macOS, ZFS before 0.8, NFS 3) there are no holes.
+Linux: fallocate(2) with FALLOC_FL_PUNCH_HOLE, on ext4, XFS, Btrfs, tmpfs, overlays of these and NFS 4.2.
+Python's `os` has only `posix_fallocate`. Elsewhere (macOS, NFS 3, vfat) no holes are made.
 """
 
 import ctypes
@@ -16,7 +16,7 @@ _PROBE_BYTES = 1 << 20
 
 
 def punch(file: int, start: int, length: int) -> bool:
-    """Release the whole blocks within a range of an open, writable file. False if that is not possible here."""
+    """Release the whole blocks within a range of an open, writable file. False: not possible here."""
     fallocate = _fallocate()
     if fallocate is None or length <= 0:
         return False
@@ -41,4 +41,4 @@ def _fallocate() -> Callable[..., int] | None:
         return None
     found.argtypes = (ctypes.c_int, ctypes.c_int, ctypes.c_int64, ctypes.c_int64)
     found.restype = ctypes.c_int
-    return found  # type: ignore[no-any-return]
+    return found

@@ -130,7 +130,7 @@ class Spool:
             file.more.set()
         self._threads.shutdown(wait=True, cancel_futures=True)
 
-    # Inside --------------------------------------------------------------------------------------------------
+    # Inside -------------------------------------------------------------------------------------------------
 
     def _listed(self) -> dict[str, tuple[int, int]]:
         """Name -> size in bytes, blocks."""
