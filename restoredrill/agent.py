@@ -32,6 +32,7 @@ from restoredrill.model import (
 )
 from restoredrill.protocols import Backups, Check, Journal, Restored, Target
 
+OWN_PHASES = ("prepare", "verify", "checks")  # all others are parts of the restore
 TELL_EVERY_S = 1.0  # progress between two events of the same phase
 ARCHIVE_RULES = frozenset(
     {
@@ -147,7 +148,7 @@ class _Story:
         self._findings: list[Finding] = []
         self._not_proven: list[str] = []
         self._broken: str | None = None
-        self._bottleneck: str | None = None
+        self._slowest_part: str | None = None  # of the restore
         self._rto_s: float | None = None
 
     def walk(self) -> None:
@@ -179,7 +180,7 @@ class _Story:
             rto_target_s=job.rto_target_s,
             rpo_s=self._rpo_s(),
             rpo_target_s=job.rpo_target_s,
-            bottleneck=self._bottleneck,
+            bottleneck=self._bottleneck(),
             planned=self._planned(),
             checks=judgement.checks,
             findings=judgement.findings,
@@ -197,7 +198,7 @@ class _Story:
         with self._phase("restore", timed=False):
             restored = self._parts.target.restore(archive, self._job.jobs, self._says("restore"))
         self._phases += restored.phases
-        self._bottleneck = restored.bottleneck
+        self._slowest_part = restored.bottleneck
         self._results += _restore_results(restored)
         self._not_proven += archive.manifest.fingerprint.notes
 
@@ -247,6 +248,15 @@ class _Story:
         age_s = self._manifest.age_s(self._job.started_at)
         newest = [r.measured for r in self._results if r.kind == "freshness" and r.measured is not None]
         return max(age_s, min(newest)) if newest else age_s
+
+    def _bottleneck(self) -> str | None:
+        """What to make faster first: the longest phase, and where that is one of the restore's, its
+        longest part.
+        """
+        if not self._phases:
+            return None
+        longest = max(self._phases, key=lambda phase: phase.seconds).name
+        return longest if longest in OWN_PHASES else self._slowest_part or longest
 
     def _stopped_by(self, error: RestoredrillError) -> None:
         """What is bad about the backup is a finding; what could not be found out breaks the drill off."""

@@ -83,7 +83,8 @@ def _postgres(url: str, database: DatabaseConfig) -> Source:
 
     assert database.source is not None
     limits = Limits(lock_timeout_s=database.source.lock_timeout_s)
-    return PostgresSource(url, toolchain.installed(config.postgres_directories()), limits)
+    tools = toolchain.installed(config.postgres_directories())
+    return PostgresSource(url, tools, limits, database.source.connect_timeout_s)
 
 
 ENGINES: Mapping[str, Callable[[str, DatabaseConfig], Source]] = {"postgres": _postgres}

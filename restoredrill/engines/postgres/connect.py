@@ -5,6 +5,7 @@ has it.
 """
 
 import contextlib
+import math
 import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
@@ -29,7 +30,6 @@ APPLICATION = "restoredrill"
 
 # A firewall that drops idle connections would drop one that holds a snapshot for hours: it is never silent.
 _KEEPALIVE = {
-    "connect_timeout": "15",
     "keepalives": "1",
     "keepalives_idle": "30",
     "keepalives_interval": "10",
@@ -100,8 +100,14 @@ class Login:
         return make_conninfo("", **{**rest, **more})
 
 
-def login(url: str) -> Login:
-    """The login that a URL or a keyword string states. Raises `UsageError`, which does not quote it."""
+CONNECT_TIMEOUT_S = 10.0
+
+
+def login(url: str, connect_timeout_s: float = CONNECT_TIMEOUT_S) -> Login:
+    """The login that a URL or a keyword string states, which may state another time-out of its own.
+
+    Raises `UsageError`, which does not quote it.
+    """
     try:
         stated = conninfo_to_dict(url)
     except (psycopg.Error, ValueError):
@@ -109,7 +115,8 @@ def login(url: str) -> Login:
         hint = "write postgresql://user@host/database, with %40 for an @ in a name or password"
         raise UsageError("read", "the database's URL", "it is not one libpq takes", hint=hint) from None
     kept = {name: str(value) for name, value in stated.items() if name not in _NEVER}
-    return Login({**_KEEPALIVE, **kept})
+    # Whole seconds to libpq, and anything below 2 means 2.
+    return Login({**_KEEPALIVE, "connect_timeout": f"{math.ceil(connect_timeout_s)}", **kept})
 
 
 def libpq_environment(url: str) -> dict[str, str]:
@@ -237,6 +244,7 @@ _GONE = ("08", "28", "57P", "3D", "53300", "25P03", "25P04", "57P05")
 _QUOTING = ("22", "23", "P0", "38", "39", "44")
 
 DENIED_HINT = "GRANT pg_read_all_data TO the role (14 and newer), BYPASSRLS where row security hides rows"
+_UNREACHABLE_HINT = "check host, port, role and password, and that pg_hba.conf lets them in"
 _LOCK_HINT = "somebody holds a lock on it: try again, or raise the lock time-out"
 _STANDBY_HINT = "on a standby set hot_standby_feedback = on, or raise max_standby_streaming_delay"
 
@@ -277,7 +285,7 @@ def _kind(error: psycopg.Error, side: Side) -> tuple[type[RestoredrillError], st
         return side.failed, _STANDBY_HINT
     unnamed = not state and isinstance(error, psycopg.OperationalError | psycopg.InterfaceError)
     if unnamed or state.startswith(_GONE):
-        return side.unreachable, ""
+        return side.unreachable, _UNREACHABLE_HINT
     return side.failed, ""
 
 

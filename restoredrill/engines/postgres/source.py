@@ -22,7 +22,7 @@ from restoredrill.engines.postgres.connect import (
     lost_snapshot,
     translated,
 )
-from restoredrill.engines.postgres.dump import DumpOrder, dump_data
+from restoredrill.engines.postgres.dump import DumpOrder, disk_trouble, dump_data
 from restoredrill.engines.postgres.globals import keep_globals
 from restoredrill.engines.postgres.spool import LIMIT_BYTES
 from restoredrill.engines.postgres.toolchain import Tools
@@ -43,12 +43,13 @@ class PostgresSource:
     url: str = field(repr=False)
     tools: Sequence[Tools]
     limits: Limits = field(default_factory=Limits)
+    connect_timeout_s: float = connect.CONNECT_TIMEOUT_S
     spool_limit_bytes: int = LIMIT_BYTES
 
     @contextlib.contextmanager
     def snapshot(self) -> Iterator["PostgresSnapshot"]:
         """See `Source.snapshot`. Raises `ToolMissing` and `UsageError`, too."""
-        asked = connect.login(self.url)
+        asked = connect.login(self.url, self.connect_timeout_s)
         holder = connect.reading(asked, self.limits, SOURCE)
         with contextlib.closing(holder):
             with translated(SOURCE, "export a snapshot of", asked):
@@ -69,14 +70,14 @@ class PostgresSource:
 
     def unreadable(self) -> list[str]:
         """What this role may not read of what belongs in a backup, one line each; for `doctor`."""
-        asked = connect.login(self.url)
+        asked = connect.login(self.url, self.connect_timeout_s)
         reading = contextlib.closing(connect.reading(asked, self.limits, SOURCE))
         with reading as connection, translated(SOURCE, "read the privileges of", asked):
             return privileges.unreadable(connection)
 
     def facts(self) -> ServerFacts:
         """The facts alone, without a snapshot that others could join; for `doctor`."""
-        asked = connect.login(self.url)
+        asked = connect.login(self.url, self.connect_timeout_s)
         reading = contextlib.closing(connect.reading(asked, self.limits, SOURCE))
         with reading as connection, translated(SOURCE, "read the catalogues of", asked):
             return facts.gather(connection)
@@ -112,7 +113,8 @@ class PostgresSnapshot:
             notes = privileges.left_out(self.holder)
             passwords = privileges.may_read_passwords(self.holder)
             self._sequences.read(self.holder)
-        spool.mkdir(mode=0o700, parents=True, exist_ok=True)
+        with disk_trouble(self.login, spool):
+            spool.mkdir(mode=0o700, parents=True, exist_ok=True)
         roles, role_notes = keep_globals(
             self.login,
             self.client,
