@@ -4,14 +4,16 @@ import contextlib
 import errno
 import fcntl
 import os
+import select
 import struct
 import termios
 import threading
 from collections import deque
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from restoredrill import clock
 from restoredrill.engines.postgres.readahead import Stream
 
 _PIPE_BYTES = 1 << 20
@@ -98,6 +100,26 @@ def spoilt(fifo: Fifo) -> memoryview:
     if fifo.name.endswith(".gz") and not fifo.written_bytes:
         return _SPOILT_GZIP
     return _SPOILT_PLAIN if fifo.name.endswith(".dat") else _SPOILT
+
+
+def spoil(readers: Mapping[int, memoryview], limit_s: float) -> None:
+    """Give the readers at these write ends an error in place of an end, if they read on within the limit."""
+    left = dict(readers)
+    until_s = clock.monotonic_s() + limit_s
+    poll = select.poll()
+    for fd in left:
+        poll.register(fd, select.POLLOUT)
+    while left and (pause_s := until_s - clock.monotonic_s()) > 0:
+        for fd, _ in poll.poll(pause_s * 1000):
+            try:
+                left[fd] = left[fd][os.write(fd, left[fd]) :]
+            except BlockingIOError:
+                continue
+            except BrokenPipeError:
+                left[fd] = left[fd][:0]
+            if not left[fd]:
+                poll.unregister(fd)
+                del left[fd]
 
 
 class Alarm:

@@ -25,6 +25,7 @@ from restoredrill.engines.postgres.fifo import (
     make_fifos,
     open_reader,
     open_writer,
+    spoil,
     spoilt,
     unread_bytes,
 )
@@ -378,29 +379,10 @@ class Feeder:
         for fifo in (*self._writing.values(), *self._unopened):
             with contextlib.suppress(OSError):
                 fifo.path.unlink()
-        _spoil(dict(readers))
+        spoil(readers, _SPOIL_S)
         for fd in (*readers, *(fifo.fd for fifo in self._written)):
             os.close(fd)
         for fifo in self._fifos.values():
             self._ahead.drop(fifo.stream)
         self._stuck = self._ahead.stop(self._patience_s)
         self._alarm.close()
-
-
-def _spoil(left: dict[int, memoryview]) -> None:
-    """Give every reader that is still there an error in place of an end."""
-    until_s = clock.monotonic_s() + _SPOIL_S
-    poll = select.poll()
-    for fd in left:
-        poll.register(fd, select.POLLOUT)
-    while left and (pause_s := until_s - clock.monotonic_s()) > 0:
-        for fd, _ in poll.poll(pause_s * 1000):
-            try:
-                left[fd] = left[fd][os.write(fd, left[fd]) :]
-            except BlockingIOError:
-                continue
-            except BrokenPipeError:
-                left[fd] = left[fd][:0]
-            if not left[fd]:
-                poll.unregister(fd)
-                del left[fd]
