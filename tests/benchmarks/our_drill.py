@@ -2,7 +2,7 @@
 
 from pathlib import Path
 
-from restoredrill.engines.postgres import compare
+from restoredrill.checks.fingerprint import compare
 from restoredrill.engines.postgres.target import PostgresTarget
 from restoredrill.model import FingerprintLevel, Outcome
 from tests.benchmarks.databases import contents
@@ -23,7 +23,7 @@ def main() -> None:
         assert not restored.findings, restored.findings
         with step("verify"):
             found = target.fingerprint(FingerprintLevel.CONTENT, JOBS, quietly)
-            results = compare.compare(archive.manifest, found)
+            results = compare(archive.manifest, found)
         assert all(result.outcome is Outcome.PASSED for result in results), results
         outcome(contents(target.database().url))
     finally:
