@@ -30,6 +30,7 @@ from restoredrill.engines.postgres.fifo import (
     unread_bytes,
 )
 from restoredrill.engines.postgres.readahead import OpenFile, ReadAhead, Stream
+from restoredrill.engines.postgres.zstdframes import checked
 
 # So many groups beyond one for each job are looked at often; pg_restore may have to prefer one to another.
 _AHEAD = 16
@@ -77,10 +78,10 @@ class Feeder:
 
     `order`: the files of each entry as pg_restore opens them one after another, entries in the order in which
     they are expected to be started (`toc.opening_order`); a wrong expectation only costs time. `open_file`
-    gives a file's bytes as they are stored and is called from several threads, but the iterators it gives
-    from one at a time. `on_bytes(name, count)` hears of every write, on one thread. `memory_limit_bytes`
-    bounds what is read ahead; one chunk for each of `jobs` is always allowed. `patience_s`: how long a source
-    that does not come back is waited for in the end.
+    gives a file's bytes as they are stored and is called from several threads, but each iterator by one at a
+    time; a `.zst` that is not whole counts as its failure. `on_bytes(name, count)` hears of every write, on
+    one thread. `memory_limit_bytes` bounds what is read ahead; one chunk for each of `jobs` is always
+    allowed. `patience_s`: how long a source that does not come back is waited for in the end.
 
     End pg_restore first, then call `finish` for the report. Left without it, the context stops feeding and
     raises the first failure there was: none is ever swallowed.
@@ -119,7 +120,9 @@ class Feeder:
         self._alarm = Alarm()
         self._poll = select.poll()
         self._poll.register(self._alarm.fd, select.POLLIN)
-        self._ahead = ReadAhead(open_file, threads=2 * jobs + _THREADS, wake=self._alarm.ring)
+        self._ahead = ReadAhead(
+            lambda name: checked(name, open_file(name)), threads=2 * jobs + _THREADS, wake=self._alarm.ring
+        )
         self._thread = threading.Thread(target=self._run, name="feeder", daemon=True)
 
     def __enter__(self) -> Self:

@@ -19,6 +19,8 @@ OpenFile = Callable[[str], Iterator[bytes]]
 
 # Taken for the size of a chunk until a larger one was seen.
 _CHUNK_BYTES = 1 << 20
+# Chunks are put together up to this size, but nobody waits longer than this for it.
+_GATHER_BYTES, _GATHER_S = 256 << 10, 0.02
 
 
 @dataclass(eq=False, slots=True)
@@ -140,15 +142,26 @@ class ReadAhead:
             self._wake()
 
     def _next_chunk(self, stream: Stream) -> tuple[bytes | None, BaseException | None]:
+        """Some chunks as one, or nothing and maybe why. What came before an error is of no use to anybody."""
         try:
             if stream._iterator is None:
                 stream._iterator = iter(self._open_file(stream.name))
-            for chunk in stream._iterator:
-                if chunk:
-                    return chunk, None
+            return _gather(stream._iterator), None
         except BaseException as error:  # the owner reports it by name
             return None, error
-        return None, None
+
+
+def _gather(chunks: Iterator[bytes]) -> bytes | None:
+    """Small chunks as one, because handing one over costs some 0.1 ms; None at the end."""
+    gathered = bytearray()
+    until_s = clock.monotonic_s() + _GATHER_S
+    for chunk in chunks:
+        if not gathered and len(chunk) >= _GATHER_BYTES:
+            return chunk
+        gathered += chunk
+        if gathered and (len(gathered) >= _GATHER_BYTES or clock.monotonic_s() > until_s):
+            break
+    return bytes(gathered) or None
 
 
 def _close(stream: Stream) -> None:
