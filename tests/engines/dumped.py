@@ -103,6 +103,6 @@ def dump(source: SourceServer, database: str, client: Tools | None = None) -> Du
     ]
     script = subprocess.run(argv, check=True, capture_output=True).stdout
     stored[GLOBALS] = zstandard.ZstdCompressor().compress(script)
-    with psycopg.connect(source.url(database)) as connection:
+    with psycopg.connect(source.url(database), client_encoding="utf8") as connection:
         found = facts.gather(connection)
     return Dump(server=found, client_version=tools.version, stored=stored, promised=stored)

@@ -5,7 +5,7 @@ import shutil
 import signal
 import socket
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import psycopg
@@ -15,7 +15,7 @@ from restoredrill import process
 from restoredrill.engines.postgres.server import LOGIN, Server, Tcp
 from restoredrill.engines.postgres.toolchain import Tools
 from restoredrill.errors import DiskFull, ServerFailed
-from tests.plugins.postgres import SourceServer, free_port
+from tests.plugins.postgres import SourceServer, free_port, short_directory
 from tests.plugins.requirements import missing
 
 
@@ -25,11 +25,22 @@ def tools(pg_tools: dict[int, Tools]) -> Tools:
     return pg_tools[max(pg_tools)]
 
 
-@pytest.fixture
-def server(tools: Tools, short_path: Path) -> Server:
-    made = Server(tools, short_path / "s", login=LOGIN)
+@pytest.fixture(scope="module")
+def cluster(tools: Tools) -> Iterator[Server]:
+    """Making one takes most of a second: the tests here share it, and each starts it anew."""
+    directory = short_directory()
+    made = Server(tools, directory / "s", login=LOGIN)
     made.create(settings={"shared_buffers": "16MB"})
-    return made
+    yield made
+    made.stop()
+    shutil.rmtree(directory)
+
+
+@pytest.fixture
+def server(cluster: Server) -> Iterator[Server]:
+    """Made, and not running."""
+    yield cluster
+    cluster.stop()
 
 
 def ask(url: str, query: str) -> str:
@@ -40,15 +51,13 @@ def ask(url: str, query: str) -> str:
 
 def test_a_server_runs_on_its_socket_only_and_leaves_no_process(server: Server) -> None:
     server.start()
-    try:
-        assert ask(server.url("postgres"), "select current_user") == LOGIN
-        assert ask(server.url("postgres"), "show listen_addresses") == ""
-        assert ask(server.url("postgres"), "show lc_messages") == "C"
-        assert process.alive(server.proc)
-        assert server.directory.stat().st_mode & 0o777 == 0o700
-        assert process.running_below(server.directory)
-    finally:
-        server.stop()
+    assert ask(server.url("postgres"), "select current_user") == LOGIN
+    assert ask(server.url("postgres"), "show listen_addresses") == ""
+    assert ask(server.url("postgres"), "show lc_messages") == "C"
+    assert process.alive(server.proc)
+    assert server.directory.stat().st_mode & 0o777 == 0o700
+    assert process.running_below(server.directory)
+    server.stop()
     assert process.running_below(server.directory) == ()
     server.stop()  # twice is fine
 
@@ -57,10 +66,7 @@ def test_a_server_starts_again_on_the_same_files(server: Server) -> None:
     server.start()
     server.stop(immediate=False)
     server.start()
-    try:
-        assert ask(server.url("postgres"), "select 1") == "1"
-    finally:
-        server.stop()
+    assert ask(server.url("postgres"), "select 1") == "1"
 
 
 def test_the_socket_admits_only_our_own_user(server: Server) -> None:
@@ -127,22 +133,49 @@ def test_a_killed_server_leaves_no_shared_memory(server: Server) -> None:
     assert not list(Path("/dev/shm").glob(f"PostgreSQL.{postmaster}*"))
 
 
-def test_an_isolated_server_has_no_network_and_is_reached_by_its_socket(server: Server) -> None:
+def refused(server: Server, conninfo: str) -> str:
+    """What dblink says when it can't connect; fails if it can."""
+    with psycopg.connect(server.url("postgres"), autocommit=True) as connection:
+        connection.execute("create extension if not exists dblink")
+        with pytest.raises(psycopg.errors.SqlclientUnableToEstablishSqlconnection) as raised:
+            connection.execute("select dblink_connect(%s)", [conninfo])
+        return str(raised.value)
+
+
+def test_an_isolated_server_reaches_no_port(server: Server) -> None:
     if not process.can_isolate():
         missing("this host does not let a program start without network")
     with socket.create_server(("127.0.0.1", 0)) as listener:
-        port = listener.getsockname()[1]
         server.start(isolated=True)
-        try:
-            with psycopg.connect(server.url("postgres"), autocommit=True) as connection:
-                connection.execute("create extension dblink")
-                with pytest.raises(psycopg.errors.SqlclientUnableToEstablishSqlconnection):
-                    connection.execute("select dblink_connect(%s)", [f"host=127.0.0.1 port={port}"])
-        finally:
-            server.stop()
+        refused(server, f"host=127.0.0.1 port={listener.getsockname()[1]}")
         listener.settimeout(0)
         with pytest.raises(BlockingIOError):
             listener.accept()
+
+
+def test_an_isolated_server_reaches_no_unix_socket_of_this_host(
+    server: Server, source_server: Callable[[int], SourceServer]
+) -> None:
+    if not process.can_isolate():
+        missing("this host does not let a program start without network")
+    # Another server on this host, which would let anybody in.
+    production = source_server(17).server
+    server.start(isolated=True)
+    says = refused(server, f"host={production.directory} port=5432 user=postgres dbname=postgres")
+    assert "Permission denied" in says
+
+
+def test_a_server_that_is_not_isolated_reaches_it(
+    server: Server, source_server: Callable[[int], SourceServer]
+) -> None:
+    production = source_server(17).server
+    server.start()
+    with psycopg.connect(server.url("postgres"), autocommit=True) as connection:
+        connection.execute("create extension if not exists dblink")
+        connection.execute(
+            "select dblink_connect(%s)",
+            [f"host={production.directory} port=5432 user=postgres dbname=postgres"],
+        )
 
 
 def test_a_port_asks_for_the_password(tools: Tools, short_path: Path) -> None:
@@ -161,10 +194,14 @@ def test_a_port_asks_for_the_password(tools: Tools, short_path: Path) -> None:
 
 
 def test_a_server_that_ends_while_starting_is_noticed_with_its_last_words(server: Server) -> None:
-    with (server.data / "postgresql.conf").open("a") as conf:
-        conf.write("shared_preload_libraries = 'no_such_library'\n")
-    with pytest.raises(ServerFailed, match="no_such_library"):
-        server.start()
+    conf = server.data / "postgresql.conf"
+    good = conf.read_text()
+    conf.write_text(f"{good}\nshared_preload_libraries = 'no_such_library'\n")
+    try:
+        with pytest.raises(ServerFailed, match="no_such_library"):
+            server.start()
+    finally:
+        conf.write_text(good)
     assert process.running_below(server.directory) == ()
 
 
@@ -197,15 +234,13 @@ def test_a_full_disk_is_not_a_broken_server(tools: Tools, small_disk: Path) -> N
 
 def test_the_log_holds_no_rows(server: Server) -> None:
     server.start()
-    try:
-        with psycopg.connect(server.url("postgres"), autocommit=True) as connection:
-            connection.execute("create table t (a text primary key); insert into t values ('s3cret-row')")
-            with pytest.raises(psycopg.errors.UniqueViolation):
-                connection.execute("insert into t values ('s3cret-row')")
-            with pytest.raises(psycopg.errors.InvalidTextRepresentation):
-                connection.execute("select 's3cret-row'::int")
-    finally:
-        server.stop()
+    with psycopg.connect(server.url("postgres"), autocommit=True) as connection:
+        connection.execute("create temp table t (a text primary key); insert into t values ('s3cret-row')")
+        with pytest.raises(psycopg.errors.UniqueViolation):
+            connection.execute("insert into t values ('s3cret-row')")
+        with pytest.raises(psycopg.errors.InvalidTextRepresentation):
+            connection.execute("select 's3cret-row'::int")
+    server.stop()
     assert "s3cret-row" not in server.log.read_text()
 
 

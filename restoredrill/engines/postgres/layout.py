@@ -13,6 +13,8 @@ from restoredrill.protocols import Archive
 
 TOC = "toc.dat"
 
+_LARGE_OBJECT = "blob_"
+
 # pg_dump 15 and newer write it for old servers, too, which do not know the option.
 _PROVIDER = re.compile(r" LOCALE_PROVIDER = libc\b")
 _TABLESPACE = re.compile(r' TABLESPACE = ("(?:[^"]|"")+"|\w+)')
@@ -50,6 +52,12 @@ def arrange(
     arranged = toc.prioritised(_fitting(contents, server_major), sizes)
     entries = toc.data_files(arranged, sizes, lists)
     objects = {file: entry.object for entry in entries for file in entry.files}
+    for file in objects:
+        # Even an empty table has a few bytes, and pg_restore takes none for no rows.
+        if not sizes[file] and not file.startswith(_LARGE_OBJECT):
+            raise ArchiveCorrupt(
+                "read", file, "it is empty", hint="the backup is bad: it was stored like this"
+            )
     return Layout(
         real={TOC: arranged.dump(), **lists},
         order=tuple(entry.files for entry in toc.opening_order(arranged, entries, sizes, jobs)),

@@ -20,7 +20,13 @@ from restoredrill.engines.postgres.messages import Blame, RestoreMessage, Rule, 
 from restoredrill.engines.postgres.pipes import Feeder, FeedReport
 from restoredrill.engines.postgres.server import Server
 from restoredrill.engines.postgres.toolchain import Tools
-from restoredrill.errors import DiskFull, ObjectCorrupt, RestoredrillError, ServerFailed, VaultMissing
+from restoredrill.errors import (
+    DiskFull,
+    ObjectCorrupt,
+    RestoredrillError,
+    ServerFailed,
+    VaultMissing,
+)
 from restoredrill.model import Finding, Phase, Severity
 from restoredrill.protocols import Archive, Progress, Restored
 
@@ -127,6 +133,8 @@ def _command(scene: Scene) -> list[str | Path]:
         "--no-tablespaces",  # there is only one here
         "--no-subscriptions",  # promise 5
         "--no-password",
+        # An extension belongs to whoever makes it: most often to this one on the source, too.
+        f"--role={scene.server.superuser}",
         f"--dbname={scene.server.url(scene.maintenance)}",
         scene.archive,
     ]

@@ -11,7 +11,7 @@ import zstandard
 
 from restoredrill.engines.postgres.connect import TARGET, as_ours
 from restoredrill.engines.postgres.globals import NAME
-from restoredrill.errors import ArchiveCorrupt, DiskFull, ServerFailed
+from restoredrill.errors import ArchiveCorrupt, DiskFull
 from restoredrill.model import Finding, Severity
 from restoredrill.protocols import Archive
 
@@ -114,7 +114,7 @@ def restore(connection: psycopg.Connection, script: bytes) -> tuple[tuple[Findin
             connection.execute(statement)
         except psycopg.Error as error:
             said = as_ours(error, TARGET, "restore", subject(statement))
-            if isinstance(said, ServerFailed | DiskFull):
+            if connection.closed or isinstance(said, DiskFull):
                 raise said from error
             if error.sqlstate == _EXISTS or said.thing.startswith("tablespace "):
                 harmless.append(str(said))

@@ -18,7 +18,7 @@ SELECT a.query, coalesce(a.wait_event = 'ClientRead', false),
    AND a.state IN ('active', 'fastpath function call')
 """
 
-_NAME = r'(?:"(?:[^"]|"")+"|[^\s.("]+)'
+_NAME = r'(?:"(?:[^"]|"")+"|[^\s.(";]+)'
 _QUALIFIED = rf"{_NAME}(?:\.{_NAME})?"
 _COPY = re.compile(rf"COPY ({_QUALIFIED})")
 _INDEX = re.compile(rf"CREATE (?:UNIQUE )?INDEX ({_NAME}) ON (?:ONLY )?(?:({_NAME})\.)?")
