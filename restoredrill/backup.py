@@ -2,7 +2,7 @@
 
 import threading
 from collections.abc import Iterator
-from concurrent.futures import Future, ThreadPoolExecutor
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -32,24 +32,25 @@ def take(request: BackupRequest, source: Source, backups: Backups, progress: Pro
     """
     started_at = clock.utcnow()
     try:
-        with source.snapshot() as snapshot:
+        # The snapshot ends before the pool: with it ends whatever the fingerprint is still reading.
+        with ThreadPoolExecutor(1, "fingerprint") as pool, source.snapshot() as snapshot:
             facts = snapshot.facts()
             progress(f"snapshot of {facts.database} taken", None, None)
-            dumped, fingerprint = _read(snapshot, request, backups, progress)
-            manifest = Manifest(
-                id=request.backup,
-                database=request.database,
-                started_at=started_at,
-                taken_at=snapshot.taken_at,
-                finished_at=clock.utcnow(),
-                server=facts,
-                client_version=dumped.client_version,
-                files=tuple(sorted(dumped.files, key=lambda file: file.name)),
-                recipients=request.recipients,
-                fingerprint=fingerprint,
-                notes=dumped.notes,
-                made_by=f"restoredrill {__version__}",
-            )
+            dumped, fingerprint = _read(snapshot, request, backups, progress, pool)
+        manifest = Manifest(
+            id=request.backup,
+            database=request.database,
+            started_at=started_at,
+            taken_at=snapshot.taken_at,
+            finished_at=clock.utcnow(),
+            server=facts,
+            client_version=dumped.client_version,
+            files=tuple(sorted(dumped.files, key=lambda file: file.name)),
+            recipients=request.recipients,
+            fingerprint=fingerprint,
+            notes=dumped.notes,
+            made_by=f"restoredrill {__version__}",
+        )
         backups.publish(manifest)
     except BaseException as error:
         _discard(request.backup, backups, error)
@@ -58,7 +59,7 @@ def take(request: BackupRequest, source: Source, backups: Backups, progress: Pro
 
 
 def _read(
-    snapshot: Snapshot, request: BackupRequest, backups: Backups, progress: Progress
+    snapshot: Snapshot, request: BackupRequest, backups: Backups, progress: Progress, pool: ThreadPoolExecutor
 ) -> tuple[Dumped, Fingerprint]:
     """Dump and fingerprint side by side; when one fails, the other stops at its next word."""
     stop = threading.Event()
@@ -71,24 +72,27 @@ def _read(
             raise _Stopped
         progress(message, percent, mb_per_s)
 
-    with ThreadPoolExecutor(max_workers=1, thread_name_prefix="fingerprint") as pool:
-        fingerprint = pool.submit(snapshot.fingerprint, request.level, request.jobs, unless_stopped)
+    def take() -> Fingerprint:
         try:
-            dumped = snapshot.dump(request.spool, keep, request.jobs, unless_stopped)
-            return dumped, fingerprint.result()
+            return snapshot.fingerprint(request.level, request.jobs, unless_stopped)
         except BaseException:
             stop.set()
-            _forget(fingerprint)
             raise
+
+    fingerprint = pool.submit(take)
+    try:
+        dumped = snapshot.dump(request.spool, keep, request.jobs, unless_stopped)
+    except _Stopped:
+        fingerprint.result()  # it was the fingerprint that failed: its error is the one to tell
+        raise
+    except BaseException:
+        stop.set()
+        raise
+    return dumped, fingerprint.result()
 
 
 class _Stopped(Exception):
-    """The other half failed: its error is the one to tell."""
-
-
-def _forget(future: "Future[Fingerprint]") -> None:
-    future.cancel()
-    future.add_done_callback(lambda done: done.cancelled() or done.exception())
+    """The other half failed, and so there is nothing to go on for."""
 
 
 def _discard(backup: str, backups: Backups, error: BaseException) -> None:

@@ -1,0 +1,137 @@
+"""Documents and stand-ins that the stories' tests share."""
+
+from collections.abc import Iterator, Mapping
+from datetime import UTC, datetime, timedelta
+
+from restoredrill.errors import VaultUnreachable
+from restoredrill.model import (
+    Event,
+    Fingerprint,
+    FingerprintLevel,
+    Job,
+    Lease,
+    MachineFacts,
+    Manifest,
+    Report,
+    ServerFacts,
+    StoredFile,
+    VaultSpec,
+    Verdict,
+)
+from restoredrill.protocols import MachineState
+
+NOW = datetime(2026, 9, 23, 3, 15, tzinfo=UTC)
+DRILL = "20260923T031500Z-7f3a"
+
+
+def manifest(
+    backup: str = "20260923T021500Z-0001", taken_at: datetime = NOW - timedelta(hours=1)
+) -> Manifest:
+    return Manifest(
+        id=backup,
+        database="shop",
+        started_at=taken_at,
+        taken_at=taken_at,
+        finished_at=taken_at,
+        server=ServerFacts(
+            version="17.10",
+            version_num=170010,
+            database="shop",
+            encoding="UTF8",
+            collate="C",
+            ctype="C",
+            size_bytes=1,
+        ),
+        client_version="17.10",
+        files=(StoredFile(name="toc.dat", key="data/toc.dat", size_bytes=3, sha256="0" * 64, plain_bytes=3),),
+        fingerprint=Fingerprint(level=FingerprintLevel.CONTENT, algorithm="test/1"),
+        made_by="test",
+    )
+
+
+def job(*, keep_s: float | None = None, deadline_s: float = 3600, started_at: datetime | None = None) -> Job:
+    began = started_at or datetime.now(UTC)
+    return Job(
+        drill=DRILL,
+        database="shop",
+        backup=manifest().id,
+        vault=VaultSpec(url="file:///nowhere"),
+        provider="local",
+        jobs=1,
+        keep_s=keep_s,
+        started_at=began,
+        deadline_at=began + timedelta(seconds=deadline_s),
+        expires_at=began + timedelta(seconds=deadline_s + 600),
+    )
+
+
+def report(verdict: Verdict = Verdict.PASSED, *, url: str | None = None, backup: str | None = None) -> Report:
+    return Report(
+        drill=DRILL,
+        database="shop",
+        verdict=verdict,
+        backup=None
+        if backup is None
+        else {"id": backup, "taken_at": NOW, "age_s": 1, "bytes": 1, "server_version": "17"},  # type: ignore[arg-type]
+        machine=MachineFacts(provider="local", id=DRILL, url=url),
+        started_at=NOW,
+        finished_at=NOW,
+    )
+
+
+class MemoryJournal:
+    """A vault's drills in memory; it can be dead for some calls of `events`, and refuse to save."""
+
+    def __init__(self, *, dead_for: int = 0, full: bool = False) -> None:
+        self.jobs: list[Job] = []
+        self.told: list[Event] = []
+        self.saved: list[Report] = []
+        self._dead_for = dead_for
+        self._full = full
+
+    def submit(self, job: Job) -> None:
+        self.jobs.append(job)
+
+    def emit(self, drill: str, number: int, event: Event) -> None:
+        assert number == len(self.told) + 1
+        self.told.append(event)
+
+    def events(self, drill: str, after: int) -> tuple[tuple[int, Event], ...]:
+        if self._dead_for:
+            self._dead_for -= 1
+            raise VaultUnreachable("list", "events", "no answer")
+        return tuple(enumerate(self.told, start=1))[after:]
+
+    def save(self, report: Report, forms: Mapping[str, str]) -> None:
+        if self._full:
+            raise VaultUnreachable("write", "report.json", "no answer")
+        self.saved.append(report)
+
+    def reports(self, drill: str | None = None) -> Iterator[Report]:
+        return iter(self.saved[-1:])
+
+
+class Machine:
+    """A machine that runs for some looks; `acts` happens at the first of them."""
+
+    def __init__(self, looks: int = 2, *, detail: str = "", left: tuple[str, ...] = ()) -> None:
+        self.ended: list[str] = []
+        self._looks = looks
+        self._detail = detail
+        self._left = left
+
+    def launch(self, job: Job) -> str:
+        return job.drill
+
+    def state(self, machine: str) -> MachineState:
+        self._looks -= 1
+        return MachineState(running=self._looks >= 0, detail=self._detail)
+
+    def terminate(self, machine: str) -> None:
+        self.ended.append(machine)
+
+    def leases(self) -> tuple[Lease, ...]:
+        return ()
+
+    def leftovers(self, drill: str) -> tuple[str, ...]:
+        return self._left

@@ -1,0 +1,168 @@
+"""The controller's side of a drill: what it picks, how it follows, and what it makes of every end."""
+
+from datetime import UTC, datetime, timedelta
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from restoredrill import drill
+from restoredrill.drill import DrillRequest
+from restoredrill.errors import Interrupted, UsageError
+from restoredrill.model import Event, Job, Report, VaultSpec, Verdict
+from restoredrill.protocols import MachineState
+from tests.stories.samples import NOW, Machine, MemoryJournal, job, manifest, report
+
+BACKUPS = [
+    manifest(f"2026092{day}T021500Z-000{day}", NOW - timedelta(days=9 - day)) for day in (5, 4, 3, 2, 1)
+]
+REQUEST = DrillRequest("shop", VaultSpec(url="file:///v"), "latest", "local", 2, 600.0)
+
+
+def nothing(_report: Report) -> dict[str, str]:
+    return {}
+
+
+def conduct(
+    machine: Machine, journal: MemoryJournal, the_job: Job | None = None, watched: list[Event] | None = None
+) -> Report:
+    seen = [] if watched is None else watched
+    return drill.conduct(the_job or job(), manifest(), machine, journal, nothing, seen.append)
+
+
+# Choosing
+
+
+def test_latest_is_the_newest() -> None:
+    assert drill.choose("latest", BACKUPS, frozenset(), 0) is BACKUPS[0]
+
+
+def test_oldest_unverified_passes_over_what_is_proven() -> None:
+    proven = frozenset({BACKUPS[4].id, BACKUPS[3].id})
+    assert drill.choose("oldest-unverified", BACKUPS, proven, 0) is BACKUPS[2]
+
+
+def test_when_all_are_proven_the_oldest_is_proven_again() -> None:
+    assert drill.choose("oldest-unverified", BACKUPS, frozenset(b.id for b in BACKUPS), 0) is BACKUPS[4]
+
+
+@given(st.integers(0, 2**16))
+def test_random_is_one_of_them_and_the_same_for_the_same_seed(seed: int) -> None:
+    chosen = drill.choose("random", BACKUPS, frozenset(), seed)
+    assert chosen in BACKUPS
+    assert drill.choose("random", BACKUPS, frozenset(), seed) is chosen
+
+
+def test_an_id_is_that_backup_and_an_unknown_one_is_refused_with_a_hint() -> None:
+    assert drill.choose(BACKUPS[3].id, BACKUPS, frozenset(), 0) is BACKUPS[3]
+    with pytest.raises(UsageError, match="no such backup") as caught:
+        drill.choose("20200101T000000Z-0000", BACKUPS, frozenset(), 0)
+    assert BACKUPS[0].id in caught.value.hint
+
+
+def test_only_a_pass_proves() -> None:
+    reports = [report(Verdict.PASSED, backup="a"), report(Verdict.FAILED, backup="b"), report(Verdict.PASSED)]
+    reports.append(report(Verdict.INCONCLUSIVE, backup="c"))
+    assert drill.proven_by(reports) == {"a"}
+
+
+def test_a_vault_without_backups_fails_the_drill() -> None:
+    """Promise 1: success on nothing is no success."""
+    found = drill.nothing_to_drill(REQUEST, "20260923T031500Z-7f3a", NOW)
+    assert found.verdict is Verdict.FAILED
+    assert [f.rule for f in found.findings] == ["NO_BACKUP"]
+
+
+def test_a_lease_outlasts_its_deadline_and_both_are_in_the_plan() -> None:
+    plan = drill.make_job(REQUEST, "20260923T031500Z-7f3a", BACKUPS[0], NOW)
+    assert plan.deadline_at == NOW + timedelta(minutes=10)
+    assert plan.expires_at > plan.deadline_at
+
+
+# Following
+
+
+def test_the_agents_report_comes_back_with_the_look_that_found_nothing() -> None:
+    """Promise 4: the machine is ended, then looked for, and the second report says what the look found."""
+    journal, machine = MemoryJournal(), Machine()
+    journal.saved.append(report())
+    final = conduct(machine, journal)
+    assert final.verdict is Verdict.PASSED
+    assert machine.ended == [final.drill]
+    assert final.machine.swept_at is not None
+    assert journal.saved[-1] == final
+
+
+def test_what_the_look_finds_is_in_the_report() -> None:
+    journal = MemoryJournal()
+    journal.saved.append(report())
+    assert conduct(Machine(left=("process 7",)), journal).machine.leftovers == ("process 7",)
+
+
+def test_a_vault_that_is_gone_for_a_while_changes_nothing() -> None:
+    seen: list[Event] = []
+    journal = MemoryJournal(dead_for=2)
+    journal.saved.append(report())
+    journal.emit("d", 1, Event(at=NOW, phase="restore", kind="started"))
+    assert conduct(Machine(looks=4), journal, watched=seen).verdict is Verdict.PASSED
+    assert [event.phase for event in seen] == ["restore"]
+
+
+def test_an_agent_that_ends_without_a_report_is_inconclusive_with_its_last_words() -> None:
+    """Promise 1: what could not be found out is no pass."""
+    final = conduct(Machine(detail="Killed"), MemoryJournal())
+    assert final.verdict is Verdict.INCONCLUSIVE
+    assert "Killed" in final.reasons[0]
+
+
+def test_a_drill_past_its_deadline_is_ended_and_inconclusive() -> None:
+    machine = Machine(looks=10**6)
+    late = job(started_at=datetime.now(UTC) - timedelta(hours=2), deadline_s=60)
+    final = conduct(machine, MemoryJournal(), late)
+    assert final.verdict is Verdict.INCONCLUSIVE
+    assert [f.rule for f in final.findings] == ["DEADLINE_OVER"]
+    assert machine.ended
+
+
+def test_a_pass_that_cannot_be_stored_is_no_pass_but_is_not_lost() -> None:
+    journal = MemoryJournal(full=True)
+    journal.saved.append(report())
+    final = conduct(Machine(), journal)
+    assert final.verdict is Verdict.INCONCLUSIVE
+    assert [f.rule for f in final.findings] == ["REPORT_NOT_STORED"]
+
+
+def test_a_failure_that_cannot_be_stored_stays_a_failure() -> None:
+    journal = MemoryJournal(full=True)
+    journal.saved.append(report(Verdict.FAILED))
+    assert conduct(Machine(), journal).verdict is Verdict.FAILED
+
+
+def test_a_kept_server_is_not_ended() -> None:
+    journal, machine = MemoryJournal(), Machine(looks=10**6)
+    journal.saved.append(report(url="postgresql://x@/y"))
+    assert conduct(machine, journal, job(keep_s=7200)).machine.url == "postgresql://x@/y"
+    assert machine.ended == []
+
+
+def test_keep_keeps_nothing_that_did_not_pass() -> None:
+    journal, machine = MemoryJournal(), Machine(looks=10**6)
+    journal.saved.append(report(Verdict.FAILED))
+    conduct(machine, journal, job(keep_s=7200))
+    assert machine.ended
+
+
+class Interrupts(Machine):
+    """Ctrl-C while it is looked at."""
+
+    def state(self, machine: str) -> MachineState:
+        raise KeyboardInterrupt
+
+
+def test_an_interruption_ends_the_machine_and_is_in_the_vault() -> None:
+    journal, machine = MemoryJournal(), Interrupts()
+    with pytest.raises(Interrupted):
+        conduct(machine, journal)
+    assert machine.ended
+    assert journal.saved[-1].verdict is Verdict.INCONCLUSIVE
+    assert [f.rule for f in journal.saved[-1].findings] == ["INTERRUPTED"]
