@@ -2,8 +2,7 @@
 
 import contextlib
 import functools
-import random
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime
 from typing import Any
@@ -21,14 +20,12 @@ from restoredrill.errors import (
 )
 from restoredrill.protocols import Entry
 from restoredrill.vault.layout import checked
-from restoredrill.vault.s3_errors import RAISED, as_vault_error, code_of, translated
-from restoredrill.vault.s3_upload import Bucket, Limits, Uploads, retried
+from restoredrill.vault.s3_bucket import Bucket, Counted, code_behind
+from restoredrill.vault.s3_errors import RAISED, as_vault_error, code_of
+from restoredrill.vault.s3_upload import Limits, Uploads
 from restoredrill.vault.store import Unfinished
 
 _CHUNK_BYTES = 256 * 1024
-_RESUMES = 6  # in a row without a single byte
-_LONGEST_PAUSE_S = 10.0
-_CONFLICT_ATTEMPTS = 5
 _LOOKS_AT_ONCE = 8
 
 
@@ -36,7 +33,6 @@ class S3Store:
     """A `Store` below `s3://bucket/prefix`. Where versions are kept, `delete` only hides."""
 
     def __init__(self, bucket: Bucket, prefix: str = "", limits: Limits | None = None) -> None:
-        """`bucket.client` decides how often a request is retried."""
         self._bucket = bucket
         self._client = bucket.client
         self._prefix = f"{prefix.strip('/')}/" if prefix.strip("/") else ""
@@ -48,28 +44,19 @@ class S3Store:
         self._uploads.put(self._full(key), chunks)
 
     def put_once(self, key: str, body: bytes) -> None:
-        """See `Store.put_once`: If-None-Match, which a store must honour (`conditional.require`)."""
-        for attempt in range(1, _CONFLICT_ATTEMPTS + 1):
-            try:
-                self._bucket.put(self._full(key), body, IfNoneMatch="*")
-                return
-            except RAISED as error:
-                # 409: another write was going on; who is first is known a moment later (PutObject, "Errors").
-                undecided = isinstance(error, ClientError) and code_of(error) == "ConditionalRequestConflict"
-                if undecided and attempt < _CONFLICT_ATTEMPTS:
-                    _pause(attempt)
-                    continue
-                known = as_vault_error(error, "write", self._url(key))
-                if isinstance(known, VaultConflict) and self._is_our_own(error, key, body):
-                    return
-                raise known from error
+        """See `Store.put_once`: If-None-Match, which a store must honour (`require_conditional_writes`)."""
+        send = Counted(self._bucket.putting(self._full(key), body, IfNoneMatch="*"))
+        try:
+            self._bucket.ask("write", self._full(key), send)
+        except VaultConflict:
+            # There is one: because an earlier sending of this very write succeeded, and its answer got lost?
+            if send.times == 1 or not self._holds(key, body):
+                raise
 
     def fetch(self, key: str, start: int = 0, length: int | None = None) -> Iterator[bytes]:
         """See `Store.fetch`. A range beyond the end is empty."""
-        if length == 0:
-            return
         position, end, etag, failures = start, None if length is None else start + length, None, 0
-        while True:
+        while end is None or position < end:
             try:
                 answer = self._get(key, position, end, etag)
                 if answer is None:
@@ -83,11 +70,9 @@ class S3Store:
             except RAISED as error:
                 known = as_vault_error(error, "read", self._url(key))
                 failures += 1
-                if not isinstance(known, VaultUnreachable) or failures > _RESUMES:
+                if not isinstance(known, VaultUnreachable) or failures == self._bucket.attempts:
                     raise known from error
-                if end is not None and position >= end:
-                    return
-                _pause(failures)
+                self._bucket.pause(failures)
 
     def list(self, prefix: str = "", *, folders: bool = False) -> Iterator[Entry]:
         """See `Store.list`. The whole listing is held in memory, a few hundred bytes an object."""
@@ -101,12 +86,7 @@ class S3Store:
             hint = "wait until its retention ends, or end the legal hold"
             raise VaultHeld("delete", self._url(held[0]), "it is under retention or legal hold", hint=hint)
         for key in keys:
-            try:
-                with translated("delete", self._url(key)):
-                    self._client.delete_object(Bucket=self._bucket.name, Key=self._full(key))
-            except VaultMissing as error:
-                if code_of_cause(error) == "NoSuchBucket":
-                    raise
+            self._gone("delete", key, functools.partial(self._client.delete_object, **self._where(key)))
 
     # Housekeeping -------------------------------------------------------------------------------------------
 
@@ -120,25 +100,23 @@ class S3Store:
 
     def unfinished(self, prefix: str = "") -> tuple[Unfinished, ...]:
         """See `Housekeeping.unfinished`."""
-        found = []
-        with translated("list", self._url(prefix)):
-            pages = self._client.get_paginator("list_multipart_uploads").paginate(
-                Bucket=self._bucket.name, Prefix=f"{self._prefix}{prefix}"
+        uploads = self._pages("list_multipart_uploads", "Uploads", prefix)
+        return tuple(
+            Unfinished(
+                upload["Key"].removeprefix(self._prefix),
+                self._touched_at(upload["Key"], upload["UploadId"], upload["Initiated"]),
+                upload["UploadId"],
             )
-            for page in pages:
-                for upload in page.get("Uploads", ()):
-                    touched_at = self._touched_at(upload["Key"], upload["UploadId"], upload["Initiated"])
-                    key = upload["Key"].removeprefix(self._prefix)
-                    found.append(Unfinished(key, touched_at, upload["UploadId"]))
-        return tuple(found)
+            for upload in uploads
+        )
 
     def abandon(self, uploads: Sequence[Unfinished]) -> None:
         """See `Housekeeping.abandon`."""
         for upload in uploads:
-            with contextlib.suppress(VaultMissing), translated("abort the upload of", self._url(upload.key)):
-                self._client.abort_multipart_upload(
-                    Bucket=self._bucket.name, Key=f"{self._prefix}{upload.key}", UploadId=upload.token
-                )
+            abort = functools.partial(
+                self._client.abort_multipart_upload, **self._where(upload.key), UploadId=upload.token
+            )
+            self._gone("abort the upload of", upload.key, abort)
 
     # Inside -------------------------------------------------------------------------------------------------
 
@@ -146,7 +124,18 @@ class S3Store:
         return f"{self._prefix}{checked(key)}"
 
     def _url(self, key: str) -> str:
-        return f"s3://{self._bucket.name}/{self._prefix}{key}"
+        return self._bucket.url(f"{self._prefix}{key}")
+
+    def _where(self, key: str) -> dict[str, Any]:
+        return {"Bucket": self._bucket.name, "Key": self._full(key)}
+
+    def _gone(self, operation: str, key: str, send: Callable[[], Any]) -> None:
+        """Ask for something to go; silent if it is gone."""
+        try:
+            self._bucket.ask(operation, self._full(key), send)
+        except VaultMissing as error:
+            if code_behind(error.__cause__) == "NoSuchBucket":
+                raise
 
     def _get(self, key: str, position: int, end: int | None, etag: str | None) -> Any:
         """The answer to a GET from `position` on, or None if the object ends before."""
@@ -154,7 +143,7 @@ class S3Store:
         if position or end is not None:
             wanted["Range"] = f"bytes={position}-{'' if end is None else end - 1}"
         try:
-            answer = self._client.get_object(Bucket=self._bucket.name, Key=self._full(key), **wanted)
+            answer = self._client.get_object(**self._where(key), **wanted)
         except ClientError as error:
             if code_of(error) in ("InvalidRange", "416"):
                 return None
@@ -166,75 +155,69 @@ class S3Store:
             raise VaultError("read", self._url(key), "the store ignores ranges", hint="use another store")
         return answer
 
-    def _is_our_own(self, error: Exception, key: str, body: bytes) -> bool:
-        """Did an earlier attempt of this very write succeed whose answer got lost?"""
-        if not isinstance(error, ClientError) or not retried(error):
-            return False
+    def _holds(self, key: str, body: bytes) -> bool:
+        """Is this what the object holds? (Who may only write can't tell.)"""
         with contextlib.suppress(VaultMissing, VaultDenied):
             return b"".join(self.fetch(key)) == body
         return False
 
     def _listed(self, prefix: str, *, folders: bool) -> Iterator[Entry]:
-        with translated("list", self._url(prefix)):
-            pages = self._client.get_paginator("list_objects_v2").paginate(
-                Bucket=self._bucket.name,
-                Prefix=f"{self._prefix}{prefix}",
-                Delimiter="/" if folders else "",
-            )
-            for page in pages:
-                if folders:
-                    for folder in page.get("CommonPrefixes", ()):
-                        key = folder["Prefix"].removeprefix(self._prefix)
-                        yield Entry(key, 0, datetime.fromtimestamp(0, UTC))
-                    continue
-                for item in page.get("Contents", ()):
-                    key = item["Key"].removeprefix(self._prefix)
-                    # Consoles make empty objects `folder/` for show.
-                    if not key.endswith("/"):
-                        yield Entry(key, item["Size"], item["LastModified"].astimezone(UTC))
+        if folders:
+            for folder in self._pages("list_objects_v2", "CommonPrefixes", prefix, Delimiter="/"):
+                yield Entry(folder["Prefix"].removeprefix(self._prefix), 0, datetime.fromtimestamp(0, UTC))
+            return
+        for item in self._pages("list_objects_v2", "Contents", prefix):
+            key = item["Key"].removeprefix(self._prefix)
+            # Consoles make empty objects `folder/` for show.
+            if not key.endswith("/"):
+                yield Entry(key, item["Size"], item["LastModified"].astimezone(UTC))
+
+    def _pages(self, call: Any, what: str, prefix: str, **more: str) -> Sequence[Any]:
+        """All the `what` of all pages of a listing; one that breaks is begun again."""
+        full = f"{self._prefix}{prefix}"
+        pages = self._client.get_paginator(call)
+
+        def listed() -> Sequence[Any]:
+            answers: Any = pages.paginate(Bucket=self._bucket.name, Prefix=full, **more)
+            return [item for answer in answers for item in answer.get(what, ())]
+
+        return self._bucket.ask("list", full, listed)
 
     def _touched_at(self, key: str, upload_id: str, started_at: datetime) -> datetime:
         """When the newest part of an upload arrived: one that has run for days is alive, not left behind."""
-        times = [started_at.astimezone(UTC)]
-        with contextlib.suppress(ClientError):  # it has just ended
-            for page in self._client.get_paginator("list_parts").paginate(
-                Bucket=self._bucket.name, Key=key, UploadId=upload_id
-            ):
-                times.extend(part["LastModified"].astimezone(UTC) for part in page.get("Parts", ()))
-        return max(times)
+        pages = self._client.get_paginator("list_parts")
+
+        def arrived() -> Sequence[datetime]:
+            answers = pages.paginate(Bucket=self._bucket.name, Key=key, UploadId=upload_id)
+            return [part["LastModified"] for answer in answers for part in answer.get("Parts", ())]
+
+        times = [started_at]
+        with contextlib.suppress(VaultMissing):  # it has just ended
+            times.extend(self._bucket.ask("list the parts of", key, arrived))
+        return max(times).astimezone(UTC)
 
     @functools.cached_property
     def _can_lock(self) -> bool:
         """False only if the store says so; who may not ask has to look at each object."""
+        ask = functools.partial(self._client.get_object_lock_configuration, Bucket=self._bucket.name)
         try:
-            with translated("read the object lock of", f"s3://{self._bucket.name}"):
-                self._client.get_object_lock_configuration(Bucket=self._bucket.name)
+            self._bucket.ask("read the object lock of", "", ask)
         except VaultDenied:
             return True
         except VaultUnreachable:
             raise
         except VaultError as error:
-            if code_of_cause(error) == "NoSuchBucket":
+            if code_behind(error.__cause__) == "NoSuchBucket":
                 raise
             return False
         return True
 
     def _is_held(self, key: str, now: datetime) -> bool:
+        look = functools.partial(self._client.head_object, **self._where(key))
         try:
-            with translated("read the retention of", self._url(key)):
-                head = self._client.head_object(Bucket=self._bucket.name, Key=self._full(key))
+            head = self._bucket.ask("read the retention of", self._full(key), look)
         except VaultMissing:
             return False
         return (
             head.get("ObjectLockLegalHoldStatus") == "ON" or head.get("ObjectLockRetainUntilDate", now) > now
         )
-
-
-def code_of_cause(error: VaultError) -> str:
-    """S3's word behind one of our errors."""
-    return code_of(error.__cause__) if isinstance(error.__cause__, ClientError) else ""
-
-
-def _pause(attempt: int) -> None:
-    """Wait longer each time, by chance, so that many readers do not come back at once."""
-    clock.sleep(random.uniform(0.1, min(_LONGEST_PAUSE_S, 0.5 * 2**attempt)))  # noqa: S311 - no secret

@@ -10,14 +10,12 @@ from botocore.config import Config
 from botocore.credentials import AssumeRoleCredentialFetcher, DeferredRefreshableCredentials
 
 from restoredrill.model import VaultSpec
+from restoredrill.vault.s3_bucket import ATTEMPTS, Bucket
 from restoredrill.vault.s3_errors import translated
-from restoredrill.vault.s3_upload import Bucket
 
 if TYPE_CHECKING:
     from mypy_boto3_s3.client import S3Client
 
-# Eight attempts with botocore's jittered pauses of 0.5 to 20 s outlast half a minute of trouble.
-ATTEMPTS = 8
 _CONNECT_TIMEOUT_S = 10
 _READ_TIMEOUT_S = 60
 _CONNECTIONS = 32
@@ -33,17 +31,19 @@ def bucket_of(
     if spec.storage_class:
         extra |= {"StorageClass": spec.storage_class}
     with translated("open", spec.url):
-        return Bucket(_client(spec, access_key, secret_key, attempts), name, extra)
+        return Bucket(_client(spec, access_key, secret_key), name, extra, attempts)
 
 
-def _client(spec: VaultSpec, access_key: str | None, secret_key: str | None, attempts: int) -> "S3Client":
+def _client(spec: VaultSpec, access_key: str | None, secret_key: str | None) -> "S3Client":
     session = botocore.session.Session(profile=spec.profile)
     if access_key and secret_key:
         session.set_credentials(access_key, secret_key)
     if spec.role_arn:
         _assume(session, spec.role_arn, spec.region)
     region = spec.region or session.get_config_variable("region")
-    path_style = spec.endpoint_url is not None if spec.path_style is None else spec.path_style
+    style: Any = {True: "path", False: "virtual", None: "path" if spec.endpoint_url else "auto"}[
+        spec.path_style
+    ]
     return boto3.Session(botocore_session=session).client(
         "s3",
         endpoint_url=spec.endpoint_url,
@@ -52,9 +52,9 @@ def _client(spec: VaultSpec, access_key: str | None, secret_key: str | None, att
         config=Config(
             connect_timeout=_CONNECT_TIMEOUT_S,
             read_timeout=_READ_TIMEOUT_S,
-            retries={"mode": "standard", "total_max_attempts": attempts},
+            retries={"mode": "standard", "total_max_attempts": 1},  # `Bucket.ask` tries again
             max_pool_connections=_CONNECTIONS,
-            s3={"addressing_style": "path" if path_style else "auto"},
+            s3={"addressing_style": style},
             # Ours are set by hand: botocore's own come in a trailer, which some stores refuse.
             request_checksum_calculation="when_required",
             proxies={} if _is_here(spec.endpoint_url) else None,

@@ -2,6 +2,7 @@
 
 import uuid
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -9,8 +10,9 @@ import pytest
 from restoredrill.embedded.seaweedfs import SeaweedFS
 from restoredrill.vault.folder import FolderStore
 from restoredrill.vault.s3 import S3Store
+from restoredrill.vault.s3_bucket import Bucket
 from restoredrill.vault.s3_client import bucket_of
-from restoredrill.vault.s3_upload import MIB, Bucket, Limits
+from restoredrill.vault.s3_upload import MIB, Limits
 from restoredrill.vault.store import VaultStore
 from tests.plugins.s3 import vault_on
 from tests.vault.faulty import Proxy, proxy_to
@@ -45,17 +47,30 @@ def store(request: pytest.FixtureRequest) -> VaultStore:
     return found
 
 
-@pytest.fixture
-def proxy(s3_server: SeaweedFS) -> Iterator[Proxy]:
-    """A proxy in front of the worker's server that goes wrong on demand."""
+@pytest.fixture(scope="session")
+def shared_proxy(s3_server: SeaweedFS) -> Iterator[Proxy]:
+    """A proxy in front of the worker's server."""
     with proxy_to(s3_server.endpoint_url) as proxy:
         yield proxy
 
 
-@pytest.fixture
-def proxied(proxy: Proxy, s3_server: SeaweedFS) -> S3Store:
-    """A vault behind the proxy; four attempts, to keep tests short."""
+@pytest.fixture(scope="session")
+def proxied_bucket(shared_proxy: Proxy, s3_server: SeaweedFS) -> Bucket:
+    """The worker's bucket behind the proxy; three attempts without a pause, to keep tests short."""
     vault = vault_on(s3_server)
-    spec = vault.spec.model_copy(update={"endpoint_url": proxy.endpoint_url})
-    bucket = bucket_of(spec, s3_server.bucket, vault.access_key, vault.secret_key, attempts=4)
-    return S3Store(bucket, f"tests/{uuid.uuid4().hex[:12]}", SMALL)
+    spec = vault.spec.model_copy(update={"endpoint_url": shared_proxy.endpoint_url})
+    bucket = bucket_of(spec, s3_server.bucket, vault.access_key, vault.secret_key, attempts=3)
+    return replace(bucket, pause=lambda attempt: None)
+
+
+@pytest.fixture
+def proxy(shared_proxy: Proxy) -> Proxy:
+    """The proxy, with nothing going wrong yet and nothing seen."""
+    shared_proxy.forget()
+    return shared_proxy
+
+
+@pytest.fixture
+def proxied(proxied_bucket: Bucket) -> S3Store:
+    """A vault of the test's own behind the proxy."""
+    return S3Store(proxied_bucket, f"tests/{uuid.uuid4().hex[:12]}", SMALL)

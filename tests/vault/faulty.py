@@ -26,12 +26,16 @@ class Request:
     body: bytes
 
 
+Act = Callable[["_Handler", Request], None]
+"""What is done with a request instead of passing it on."""
+
+
 @dataclass(frozen=True)
 class Fault:
     """What goes wrong, for requests that match, the next `times` times."""
 
     matches: Callable[[Request], bool]
-    act: Callable[["_Handler", Request], None]
+    act: Act
     times: int
 
 
@@ -45,24 +49,26 @@ class Proxy:
     _faults: list[Fault] = field(default_factory=list)
     _lock: threading.Lock = field(default_factory=threading.Lock)
 
-    def fail(
-        self, what: str, act: Callable[["_Handler", Request], None], *, times: int = 1, skip: int = 0
-    ) -> None:
+    def fail(self, what: str, act: Act, *, times: int = 1) -> None:
         """Requests whose "METHOD path?query" matches the regular expression `what` go wrong."""
 
         def matches(request: Request) -> bool:
             return re.search(what, f"{request.method} {request.path}") is not None
 
         with self._lock:
-            if skip:
-                self._faults.append(Fault(matches, pass_on, skip))
             self._faults.append(Fault(matches, act, times))
+
+    def forget(self) -> None:
+        """Nothing goes wrong any more, and nothing was seen."""
+        with self._lock:
+            self._faults.clear()
+            self.requests.clear()
 
     def seen(self, what: str) -> list[Request]:
         """Requests so far that match."""
         return [r for r in self.requests if re.search(what, f"{r.method} {r.path}")]
 
-    def act_for(self, request: Request) -> Callable[["_Handler", Request], None]:
+    def act_for(self, request: Request) -> Act:
         """What to do with a request: the first fault that fits and is not used up."""
         with self._lock:
             self.requests.append(request)
@@ -138,7 +144,7 @@ def pass_on(handler: _Handler, request: Request) -> None:
     handler.reply(answer.status, answer.getheaders(), data, len(data))
 
 
-def refused(status: int, code: str, message: str = "as the test wants it") -> Callable[..., None]:
+def refused(status: int, code: str, message: str = "as the test wants it") -> Act:
     """The server says no."""
     body = f"<Error><Code>{code}</Code><Message>{message}</Message></Error>".encode()
 
@@ -148,7 +154,7 @@ def refused(status: int, code: str, message: str = "as the test wants it") -> Ca
     return act
 
 
-def accepted(headers: dict[str, str], body: bytes = b"") -> Callable[..., None]:
+def accepted(headers: dict[str, str], body: bytes = b"") -> Act:
     """The server says yes and does nothing."""
 
     def act(handler: _Handler, request: Request) -> None:
@@ -168,7 +174,7 @@ def reset_after(handler: _Handler, request: Request) -> None:
     handler.reset()
 
 
-def cut_after(send_bytes: int, *, politely: bool = False) -> Callable[..., None]:
+def cut_after(send_bytes: int, *, politely: bool = False) -> Act:
     """The answer breaks off: by a reset, or politely, as if that were all."""
 
     def act(handler: _Handler, request: Request) -> None:

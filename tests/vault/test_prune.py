@@ -177,9 +177,7 @@ class DyingStore(FolderStore):
             DyingStore.deleted += 1
 
 
-def test_promise_3_a_prune_that_dies_leaves_no_half_backup(
-    folder_store: FolderStore, tmp_path: object
-) -> None:
+def test_promise_3_a_prune_that_dies_leaves_no_half_backup(folder_store: FolderStore, tmp_path: Path) -> None:
     old, new = take(folder_store, 0), take(folder_store, 1)
     dying = DyingStore(tmp_path / "vault")
     DyingStore.deleted = 0

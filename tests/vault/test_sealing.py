@@ -193,20 +193,20 @@ def test_an_identity_file_without_keys_is_a_missing_key(text: str) -> None:
         AgeUnsealer(text)
 
 
-@pytest.mark.parametrize(
-    "line",
-    [
-        str(ONE)[:-1],
-        str(ONE) + "Q",
-        str(ONE).replace("AGE-SECRET-KEY-1", "AGE-SECRET-KEY-"),
-        "-----BEGIN AGE ENCRYPTED FILE-----",
-        "hunter2",
-    ],
-)
-def test_a_line_that_is_no_key_is_named_and_not_shown(line: str) -> None:
+NO_KEYS = {
+    "cut": str(ONE)[:-1],
+    "longer": f"{ONE}Q",
+    "misspelt": str(ONE).replace("AGE-SECRET-KEY-1", "AGE-SECRET-KEY-"),
+    "sealed itself": "-----BEGIN AGE ENCRYPTED FILE-----",
+    "a password": "hunter2",
+}
+
+
+@pytest.mark.parametrize("what", NO_KEYS)
+def test_a_line_that_is_no_key_is_named_and_not_shown(what: str) -> None:
     with pytest.raises(UsageError, match="line 3") as caught:
-        AgeUnsealer(f"# mine\n{TWO}\n{line}\n")
-    assert_hidden(caught.value, line)
+        AgeUnsealer(f"# mine\n{TWO}\n{NO_KEYS[what]}\n")
+    assert_hidden(caught.value, NO_KEYS[what])
 
 
 def test_a_private_key_where_a_public_one_belongs_is_not_shown() -> None:
