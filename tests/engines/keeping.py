@@ -1,5 +1,6 @@
 """What stands for the vault where a dump is tested: a folder, and a hook to break things at any moment."""
 
+import contextlib
 import hashlib
 import threading
 from collections.abc import Callable, Iterator
@@ -48,7 +49,7 @@ class Keeping:
     @property
     def names(self) -> set[str]:
         """Files that are stored whole."""
-        return {path.name for path in self.folder.iterdir()}
+        return {path.name for path in self.folder.iterdir() if path.suffix != ".part"}
 
     def read(self, name: str) -> bytes:
         """A stored file, decompressed if its name says so."""
@@ -66,16 +67,20 @@ def quiet(message: str, percent: float | None, mb_per_s: float | None) -> None:
 
 def pg_dumps(spool: Path) -> list[psutil.Process]:
     """The processes of pg_dump that work for `spool`, its leader first."""
-    return [psutil.Process(proc.pid) for proc in process.running_below(spool)]
+    found = []
+    for proc in process.running_below(spool):
+        with contextlib.suppress(psutil.NoSuchProcess):
+            found.append(psutil.Process(proc.pid))
+    return found
 
 
 def await_that(condition: Callable[[], bool], what: str) -> None:
     """Return once it is so; fail after a generous while."""
     pause = threading.Event()
-    for _ in range(int(GENEROUS_S / 0.01)):
+    for _ in range(int(GENEROUS_S / 0.03)):
         if condition():
             return
-        pause.wait(0.01)
+        pause.wait(0.03)
     raise AssertionError(f"waited in vain until {what}")
 
 

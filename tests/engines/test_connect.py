@@ -91,7 +91,7 @@ def test_the_environment_says_what_the_url_says(url: str, expected: dict[str, st
         with pytest.raises(UsageError):
             libpq_environment(url)
         return
-    always = {"PGCONNECT_TIMEOUT": "15", "PGAPPNAME": "restoredrill"}
+    always = {"PGCONNECT_TIMEOUT": f"{connect.CONNECT_TIMEOUT_S:g}", "PGAPPNAME": "restoredrill"}
     assert libpq_environment(url) == {**always, **expected}
 
 

@@ -1,9 +1,11 @@
 """What comes out of a dump is what was in the snapshot, and nothing of the source changes."""
 
+import contextlib
 import shutil
 import subprocess
 import threading
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import psutil
@@ -13,7 +15,7 @@ import pytest
 from restoredrill.engines.postgres import toolchain
 from restoredrill.engines.postgres.source import PostgresSource
 from restoredrill.engines.postgres.toolchain import Tools
-from tests.engines.keeping import Keeping, quiet
+from tests.engines.keeping import Keeping, await_that, quiet
 from tests.plugins.postgres import SourceServer
 
 LONG = "ü" * 31 + "x"  # 63 bytes, the most a name can have
@@ -234,19 +236,26 @@ def test_no_program_is_told_the_password(
     said: list[str] = []
     arguments: set[str] = set()
 
-    def hook(file: str, number: int) -> None:
-        for found in psutil.process_iter():
-            try:
-                arguments.add(" ".join(found.cmdline()))
-            except psutil.Error:
-                continue
+    def dump() -> None:
+        source = PostgresSource(url, tuple(pg_tools.values()))
+        with source.snapshot() as snapshot:
+            said.extend([repr(source), repr(snapshot), str(snapshot)])
+            snapshot.dump(
+                tmp_path / "spool", Keeping(tmp_path / "kept"), 2, lambda text, *_: said.append(text)
+            )
 
-    source = PostgresSource(url, tuple(pg_tools.values()))
-    with source.snapshot() as snapshot:
-        snapshot.dump(
-            tmp_path / "spool", Keeping(tmp_path / "kept", hook), 2, lambda text, *_: said.append(text)
-        )
-        said.extend([repr(source), repr(snapshot), str(snapshot)])
+    def seen() -> bool:
+        for found in psutil.process_iter():
+            with contextlib.suppress(psutil.Error):
+                arguments.add(" ".join(found.cmdline()))
+        return sum("--format=directory" in line for line in arguments) > 0
+
+    with ThreadPoolExecutor() as pool, tcp_server.connect(name) as connection:
+        connection.execute("BEGIN; LOCK TABLE t")  # pg_dump waits for it, and can be looked at
+        dumping = pool.submit(dump)
+        await_that(seen, "pg_dump is there")
+        connection.execute("ROLLBACK")
+        dumping.result()
     assert any("--format=directory" in line for line in arguments)
     assert not any(password in text for text in (*arguments, *said))
 

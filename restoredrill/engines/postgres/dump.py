@@ -59,9 +59,10 @@ def dump_data(
     Raises `SourceDenied`, `DumpFailed`, `DiskFull`, and what `keep`, `ping` or `progress` raise.
     """
     data = spool / "data"
+    with disk_trouble(order.login, spool):
+        data.mkdir(mode=0o700)
     try:
-        with _disk_trouble(order.login, spool):
-            data.mkdir(mode=0o700)
+        with disk_trouble(order.login, spool):
             can_punch = holes.possible(spool)
         outlet = Spool(data, keep, writers=order.jobs, limit_bytes=order.limit_bytes, can_punch=can_punch)
         try:
@@ -90,7 +91,7 @@ def _run(order: DumpOrder, data: Path, outlet: Spool, ping: Ping, progress: Prog
         process.kill_group(child)  # a stopped one, too, and workers that outlive their leader
         said = words.all()  # returns when the last of them is gone, and writes no more
     ping()
-    notes = judged(child.returncode, said, order.login.name, order.lock_timeout_s)
+    notes = judged(child.returncode, said, order, data.parent)
     outlet.look(None)
     while outlet.pending:
         outlet.wait(_REPORT_S)
@@ -117,7 +118,7 @@ def _watch(child: process.Child, data: Path, outlet: Spool, ping: Ping, report: 
         if began_s >= next_ping_s:
             ping()
             next_ping_s = clock.monotonic_s() + _PING_S
-        report.now_and_then()
+        report.now_and_then(paused=paused)
         cost_s = clock.monotonic_s() - began_s
         outlet.wait(_LOOK_OFTEN_S if outlet.half_full else min(max(_LOOK_S, 10 * cost_s), 5 * _LOOK_S))
 
@@ -140,7 +141,8 @@ def command(order: DumpOrder, data: Path) -> list[str | Path]:
 
 
 @contextlib.contextmanager
-def _disk_trouble(login: Login, spool: Path) -> Iterator[None]:
+def disk_trouble(login: Login, spool: Path) -> Iterator[None]:
+    """Turns what goes wrong with the spool itself into `DiskFull` or `DumpFailed`."""
     try:
         yield
     except OSError as error:
@@ -152,10 +154,9 @@ def _disk_trouble(login: Login, spool: Path) -> Iterator[None]:
 
 
 def disk_full(name: str, spool: Path) -> DiskFull:
-    """No room for the few hundred megabytes that wait for their upload."""
-    return DiskFull(
-        "dump", name, f"no space left in {spool}", hint="free 256 MB there, or choose another work directory"
-    )
+    """No room for the part of a dump that waits for its upload."""
+    hint = "free 256 MB there, or choose another work directory"
+    return DiskFull("dump", name, f"no space left in {spool}", hint=hint)
 
 
 class _Words:
@@ -188,12 +189,13 @@ class _Reporter:
         self._last_s = clock.monotonic_s()
         self._last_bytes = 0
 
-    def now_and_then(self) -> None:
+    def now_and_then(self, *, paused: bool = False) -> None:
         now_s, read = clock.monotonic_s(), self._outlet.read_bytes
         passed_s = now_s - self._last_s
         if passed_s >= _REPORT_S:
             speed = (read - self._last_bytes) / passed_s / 1e6
-            self._progress(f"dumping: {read / 1e6:.1f} MB", None, speed)
+            waiting = ", pg_dump waits for the vault" if paused else ""
+            self._progress(f"dumping: {read / 1e6:.1f} MB{waiting}", None, speed)
             self._last_s, self._last_bytes = now_s, read
 
 
@@ -217,30 +219,31 @@ _CHANGED = re.compile(
 _TRY_AGAIN = "somebody changed the schema meanwhile: try again"
 
 
-def judged(code: int, said: str, name: str, lock_timeout_s: float) -> tuple[str, ...]:
+def judged(code: int, said: str, order: DumpOrder, spool: Path) -> tuple[str, ...]:
     """What pg_dump's end means: notes if the dump is whole, else one of three errors."""
     lines = [_SPEAKER.sub("", line).strip() for line in said.splitlines() if line.strip()]
     errors = [line.removeprefix("error:").strip() for line in lines if line.startswith("error:")]
     warnings = [line.removeprefix("warning:").strip() for line in lines if line.startswith("warning:")]
     if code != 0 or errors:
-        raise _failure(code, errors, said, name, lock_timeout_s)
+        raise _failure(code, errors, said, order, spool)
     losses = [w for w in warnings if _LOSS.search(w) and not _HARMLESS.search(w)]
     if losses:
-        raise DumpFailed("dump", name, f"pg_dump left something out: {losses[0]}")
+        raise DumpFailed("dump", order.login.name, f"pg_dump left something out: {losses[0]}")
     return tuple(dict.fromkeys(f"pg_dump: {w.rstrip(':')}" for w in warnings if not _HARMLESS.search(w)))
 
 
-def _failure(code: int, errors: list[str], said: str, name: str, lock_timeout_s: float) -> RestoredrillError:
+def _failure(code: int, errors: list[str], said: str, order: DumpOrder, spool: Path) -> RestoredrillError:
+    name = order.login.name
     denied = _DENIED.search(said) or _ROW_SECURITY.search(said)
     if denied:
         return SourceDenied("dump", name, denied[0].strip(), hint=DENIED_HINT)
     if os.strerror(errno.ENOSPC) in said or os.strerror(errno.EDQUOT) in said:
-        return DiskFull("dump", name, "no space left where the spool is", hint="free 256 MB there")
+        return disk_full(name, spool)
     if "invalid snapshot identifier" in said or "could not import the requested snapshot" in said:
         return lost_snapshot(name, "the session that holds it is gone")
     locking = _LOCKING.search(said)
     if locking and "timeout" in said:
-        why = f"{locking[1]} stayed locked by somebody else for {lock_timeout_s:g} s"
+        why = f"{locking[1]} stayed locked by somebody else for {order.lock_timeout_s:g} s"
         return DumpFailed("dump", name, why, hint="try again, or raise the lock time-out")
     if code < 0:
         return DumpFailed("dump", name, f"pg_dump was ended by {signal.Signals(-code).name}")

@@ -6,6 +6,8 @@ dump's DATABASE entries, for `pg_restore --create`. Tablespaces are in neither: 
 into the default one. pg_dumpall knows no snapshots: roles are as they were just after it was taken.
 """
 
+import errno
+import os
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -13,6 +15,7 @@ import zstandard
 
 from restoredrill import process
 from restoredrill.engines.postgres.connect import Login
+from restoredrill.engines.postgres.dump import disk_full
 from restoredrill.engines.postgres.toolchain import Tools
 from restoredrill.errors import DumpFailed
 from restoredrill.model import StoredFile
@@ -28,15 +31,18 @@ _CHUNK_BYTES = 1 << 20
 def keep_globals(
     to: Login, tools: Tools, spool: Path, keep: Keep, *, passwords: bool
 ) -> tuple[StoredFile, tuple[str, ...]]:
-    """Store the cluster's roles as `globals.sql.zst`; returns the file and notes. Raises `DumpFailed`.
+    """Store the cluster's roles as `globals.sql.zst`; returns the file and notes.
 
     `passwords` says whether the role may read them. Names keep the bytes they have: the script is in the
     database's own encoding, which it states, because a role's name may come from a database of another one.
+    Raises `DumpFailed`, `DiskFull`.
     """
     script = spool / "globals.sql"
     argv = _command(tools, to, script, passwords=passwords)
     try:
         done = process.run(argv, extra_env={**to.environment(), "LC_ALL": "C"}, cwd=spool)
+        if done.code != 0 and os.strerror(errno.ENOSPC) in done.err:
+            raise disk_full(to.name, spool)
         if done.code != 0:
             raise DumpFailed("dump roles of", to.name, _last_error(done.err, done.code))
         return keep(NAME, _compressed(script)), () if passwords else (WITHOUT_PASSWORDS,)

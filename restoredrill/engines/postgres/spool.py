@@ -96,8 +96,8 @@ class Spool:
         was listed, does not have it. None: nobody writes any more. `urgent` wakes readers for every byte.
         """
         there = self._listed()
-        self.allocated_bytes = sum(blocks * _BLOCK_BYTES for _, blocks in there.values())
         files = {name: file for name in there if (file := self._known(name)) is not None}
+        self.allocated_bytes = sum(_held(*there[name], file.read_bytes) for name, file in files.items())
         still = {name for name, file in files.items() if there[name][0] == file.size_bytes}
         complete = set(files) if open_names is None else set()
         if open_names is not None and not all(files[name].complete for name in still):
@@ -200,3 +200,8 @@ class Spool:
     def _count(self, size_bytes: int) -> None:
         with self._lock:
             self.read_bytes += size_bytes
+
+
+def _held(size_bytes: int, blocks: int, read_bytes: int) -> int:
+    """Disk that a file takes. ZFS counts blocks seconds later; what is not read yet is there for certain."""
+    return max(blocks * _BLOCK_BYTES, size_bytes - read_bytes)
