@@ -4,6 +4,7 @@
 
 import contextlib
 import hashlib
+import logging
 from collections.abc import Generator, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
@@ -19,6 +20,7 @@ from restoredrill.vault.sealing import AgeSealer, AgeUnsealer
 from restoredrill.vault.store import VaultStore
 
 _FETCHES_AT_ONCE = 16
+_log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True)
@@ -86,8 +88,13 @@ class VaultBackups:
         self._store.delete(keys)
 
     def list(self) -> tuple[Manifest, ...]:
-        """See `Backups.list`: those whose manifest can be read; `look` also names the others."""
-        return self.look().manifests
+        """See `Backups.list`: those whose manifest can be read. The others are warned of; `look` has them
+        too.
+        """
+        listing = self.look()
+        for bad in listing.unreadable:
+            _log.warning("backup %s: its manifest can't be read: %s", bad.backup, bad.reason)
+        return listing.manifests
 
     def look(self) -> Listing:
         """Everything that has a manifest. Raises `VaultError`."""

@@ -178,7 +178,10 @@ class S3Store:
         pages = self._client.get_paginator(call)
 
         def listed() -> Sequence[Any]:
-            answers: Any = pages.paginate(Bucket=self._bucket.name, Prefix=full, **more)
+            size = {"PageSize": self._bucket.page_items}
+            answers: Any = pages.paginate(
+                Bucket=self._bucket.name, Prefix=full, PaginationConfig=size, **more
+            )
             return [item for answer in answers for item in answer.get(what, ())]
 
         return self._bucket.ask("list", full, listed)

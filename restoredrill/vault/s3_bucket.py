@@ -46,6 +46,7 @@ class Bucket:
     client: "S3Client"
     name: str
     extra: dict[str, Any] = field(default_factory=dict)
+    page_items: int = 1000  # of a listing; S3 gives no more at once
     attempts: int = ATTEMPTS
     pause: Callable[[int], None] = pause_longer
 

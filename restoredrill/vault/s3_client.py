@@ -31,7 +31,7 @@ def bucket_of(
     if spec.storage_class:
         extra |= {"StorageClass": spec.storage_class}
     with translated("open", spec.url):
-        return Bucket(_client(spec, access_key, secret_key), name, extra, attempts)
+        return Bucket(_client(spec, access_key, secret_key), name, extra, attempts=attempts)
 
 
 def _client(spec: VaultSpec, access_key: str | None, secret_key: str | None) -> "S3Client":
@@ -53,6 +53,7 @@ def _client(spec: VaultSpec, access_key: str | None, secret_key: str | None) -> 
             connect_timeout=_CONNECT_TIMEOUT_S,
             read_timeout=_READ_TIMEOUT_S,
             retries={"mode": "standard", "total_max_attempts": 1},  # `Bucket.ask` tries again
+            tcp_keepalive=True,
             max_pool_connections=_CONNECTIONS,
             s3={"addressing_style": style},
             # Ours are set by hand: botocore's own come in a trailer, which some stores refuse.

@@ -24,7 +24,7 @@ RAISED = (BotoCoreError, ClientError, HTTPError, OSError)
 # Answers. Codes: "Error responses", Amazon S3 API reference; stores that imitate S3 add none we know of.
 _CLOCK = "set this host's clock (NTP)"
 _KEYS = "check the access key and the secret that vault.access_key_id and vault.secret_access_key refer to"
-_POLICY = "grant it in the policy of the user, the role or the bucket; README lists what is needed"
+_POLICY = "grant it in the policy of the user, the role or the bucket: see restoredrill/vault/README.md"
 _CODES: dict[str, tuple[type[VaultError], str]] = {
     "NoSuchKey": (VaultMissing, "has it been deleted?"),
     "NoSuchUpload": (
@@ -75,7 +75,7 @@ _CODES: dict[str, tuple[type[VaultError], str]] = {
     "BadDigest": (VaultError, "bytes changed on their way: look at proxies and network hardware"),
     "XAmzContentSHA256Mismatch": (VaultError, "bytes changed on their way: look at proxies and hardware"),
     "InvalidStorageClass": (VaultError, "this store does not know vault.storage_class"),
-    "NotImplemented": (VaultError, "this store does not offer all of S3: see README for what is needed"),
+    "NotImplemented": (VaultError, "this store does not offer all of S3: see restoredrill/vault/README.md"),
     "PermanentRedirect": (VaultError, "the bucket is in another region: set vault.region"),
     "AuthorizationHeaderMalformed": (VaultError, "the bucket is in another region: set vault.region"),
     "IllegalLocationConstraintException": (VaultError, "the bucket is in another region: set vault.region"),

@@ -1,9 +1,9 @@
 """Streaming uploads of unknown length in bounded memory.
 
 Parts grow with their number, so that small objects go up in small parts and large ones need fewer. S3 takes
-10,000 parts an upload. The first 8,950 are our bytes: 225 GiB. An object that is longer still goes on in
+10,000 parts an upload. The first 7,300 are our bytes: 173 GiB. An object that is longer still goes on in
 sections of up to 10,000 parts, each an object beside it, which the store copies into the remaining parts,
-5 GiB a part: 5 TiB fit, and take no more memory than the first 225 GiB did.
+2 GiB a part: 5 TiB fit, and take no more memory than the first 173 GiB did.
 """
 
 import contextlib
@@ -11,15 +11,16 @@ import functools
 import threading
 from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor, wait
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import pairwise
 from typing import Any
 
-from restoredrill.errors import VaultFull, VaultMissing
+from restoredrill.errors import VaultError, VaultFull, VaultMissing
 from restoredrill.vault.s3_bucket import Bucket, Counted, crc32
 from restoredrill.vault.s3_errors import RAISED
 
 MIB = 1024 * 1024
+_ABORT_ATTEMPTS = 3
 
 
 def grown_part_bytes(number: int) -> int:
@@ -33,8 +34,8 @@ class Limits:
 
     part_bytes: Callable[[int], int] = grown_part_bytes
     parts: int = 10_000
-    copied_parts: int = 1_050  # of them, for what the store copies
-    copy_bytes: int = 5 * 1024 * MIB
+    copied_parts: int = 2_700  # of them, for what the store copies
+    copy_bytes: int = 2 * 1024 * MIB  # 5 GiB would do, but take longer than one likes to wait for an answer
     filling_bytes: int = 48 * MIB  # all the parts together that are being filled
     sending_bytes: int = 32 * MIB  # all the parts together that are on their way
 
@@ -220,6 +221,7 @@ class _Multipart:
         self._most_parts = most_parts
         self._parts: list[Future[dict[str, Any]]] = []
         self._failed = threading.Event()
+        self._aborted = threading.Event()
         created = bucket.ask(
             "write",
             key,
@@ -273,11 +275,14 @@ class _Multipart:
 
     def abort(self) -> None:
         """Drop the upload. What can't be dropped now, a prune finds later."""
+        self._aborted.set()
         for future in self._parts:
             future.cancel()
         wait(self._parts)  # a part that arrives after the abort would be kept
-        with contextlib.suppress(*RAISED):
-            self._bucket.client.abort_multipart_upload(**self._where)
+        impatient = replace(self._bucket, attempts=min(_ABORT_ATTEMPTS, self._bucket.attempts))
+        with contextlib.suppress(VaultError):
+            abort = functools.partial(self._bucket.client.abort_multipart_upload, **self._where)
+            impatient.ask("abort the upload of", self.key, abort)
 
     def _start(self, send: Callable[[int], dict[str, Any]]) -> Future[dict[str, Any]]:
         if self._failed.is_set():
@@ -300,14 +305,16 @@ class _Multipart:
 
     def _upload(self, number: int, part: Any) -> dict[str, Any]:
         checksum = crc32(part)
-        try:
-            answer = self._bucket.ask(
-                "write",
-                self.key,
-                lambda: self._bucket.client.upload_part(
-                    **self._where, PartNumber=number, Body=part, ChecksumCRC32=checksum
-                ),
+
+        def send() -> Any:
+            if self._aborted.is_set():  # no use in trying for another half minute
+                raise VaultError("write", self._bucket.url(self.key), "the upload was given up")
+            return self._bucket.client.upload_part(
+                **self._where, PartNumber=number, Body=part, ChecksumCRC32=checksum
             )
+
+        try:
+            answer = self._bucket.ask("write", self.key, send)
         finally:
             self._buffers.give_back(part)
         return _named(answer)

@@ -133,13 +133,14 @@ def test_backups_are_listed_newest_first(store: VaultStore) -> None:
     ],
 )
 def test_a_manifest_that_cannot_be_read_is_named_and_hides_no_other(
-    store: VaultStore, body: bytes, reason: str
+    store: VaultStore, body: bytes, reason: str, caplog: pytest.LogCaptureFixture
 ) -> None:
     backups = VaultBackups(store)
     backups.publish(a_manifest(an_id(1)))
     store.put(f"backups/{an_id(2)}/manifest.json", [body])
     listing = backups.look()
-    assert [m.id for m in listing.manifests] == [an_id(1)]
+    assert [m.id for m in listing.manifests] == [m.id for m in backups.list()] == [an_id(1)]
+    assert an_id(2) in caplog.text
     [bad] = listing.unreadable
     assert bad.backup == an_id(2)
     assert reason in bad.reason

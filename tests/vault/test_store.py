@@ -3,11 +3,14 @@
 import threading
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
 
 import pytest
 
 from restoredrill.errors import VaultConflict, VaultError, VaultMissing
 from restoredrill.vault.conditional import honours_conditional_writes, require_conditional_writes
+from restoredrill.vault.s3 import S3Store
+from restoredrill.vault.s3_bucket import Bucket
 from restoredrill.vault.s3_upload import MIB
 from restoredrill.vault.store import VaultStore
 
@@ -279,11 +282,14 @@ def test_list_of_nothing_is_empty(store: VaultStore) -> None:
     assert keys(store) == keys(store, folders=True) == []
 
 
-def test_list_goes_beyond_the_thousand_of_a_page(s3_store: VaultStore) -> None:
-    wanted = [f"many/{i:04d}" for i in range(1_003)]
-    with ThreadPoolExecutor(8) as pool:
-        list(pool.map(lambda key: s3_store.put(key, [b"x"]), wanted))
-    assert keys(s3_store, "many/") == wanted
+@pytest.mark.parametrize("count", [9, 10, 11, 25])
+def test_list_goes_from_page_to_page(bucket: Bucket, count: int) -> None:
+    store = S3Store(replace(bucket, page_items=10), f"paged/{count}")
+    wanted = [f"many/{i:02d}/x" for i in range(count)]
+    for key in wanted:
+        store.put(key, [b"x"])
+    assert keys(store, "many/") == wanted
+    assert keys(store, "many/", folders=True) == [key.removesuffix("x") for key in wanted]
 
 
 def test_delete_is_silent_about_what_is_missing(store: VaultStore) -> None:
