@@ -30,5 +30,5 @@ def honours_conditional_writes(store: Store) -> bool:
 def require_conditional_writes(store: Store, url: str) -> None:
     """Raises `VaultError` if two backups at once could overwrite one another's manifest in this store."""
     if not honours_conditional_writes(store):
-        hint = "use a store that honours If-None-Match (AWS, Ceph, MinIO, R2, SeaweedFS …), or a folder"
+        hint = "use a store that honours If-None-Match (AWS, R2, Scaleway, SeaweedFS …), or a folder"
         raise VaultError("use", url, "it overwrites what a conditional write must not touch", hint=hint)

@@ -8,6 +8,7 @@ import boto3
 import botocore.session
 from botocore.config import Config
 from botocore.credentials import AssumeRoleCredentialFetcher, DeferredRefreshableCredentials
+from botocore.exceptions import NoCredentialsError
 
 from restoredrill.model import VaultSpec
 from restoredrill.vault.s3_bucket import ATTEMPTS, Bucket
@@ -65,9 +66,12 @@ def _client(spec: VaultSpec, access_key: str | None, secret_key: str | None) -> 
 
 def _assume(session: botocore.session.Session, role_arn: str, region: str | None) -> None:
     """Work as `role_arn`, with credentials that are got when first needed and again before they expire."""
+    source = session.get_credentials()
+    if source is None:
+        raise NoCredentialsError
     fetcher = AssumeRoleCredentialFetcher(
         client_creator=lambda service, **keys: session.create_client(service, region_name=region, **keys),
-        source_credentials=session.get_credentials(),
+        source_credentials=source,
         role_arn=role_arn,
         extra_args={"RoleSessionName": "restoredrill"},
     )

@@ -161,6 +161,8 @@ def test_without_credentials_one_is_told(s3_vault: S3Vault, monkeypatch: pytest.
     with pytest.raises(VaultDenied) as caught:
         open_store(s3_vault.spec, None, None).put("a", [b"x"])
     assert "access_key_id" in caught.value.hint
+    with pytest.raises(VaultDenied):
+        open_store(s3_vault.spec.model_copy(update={"role_arn": "arn:aws:iam::1:role/x"}), None, None)
 
 
 @pytest.mark.parametrize(
