@@ -39,8 +39,10 @@ _SAYINGS = frozenset({"owner", "grant", "comment", "security label"})
 _RELATIONS = ("table", "view", "materialized view", "foreign table")
 
 
-def structure(source: Fingerprint, target: Fingerprint) -> tuple[Finding, ...]:
-    """Every object of the source against the restored ones."""
+def structure(
+    source: Fingerprint, target: Fingerprint, *, most: int = LISTED_AT_MOST
+) -> tuple[Finding, ...]:
+    """Every object of the source against the restored ones; at most `most` findings of a rule are listed."""
     by_name = not _same_major(source, target)
     gone = _Gone(source, target, by_name)
     found = [
@@ -54,10 +56,12 @@ def structure(source: Fingerprint, target: Fingerprint) -> tuple[Finding, ...]:
     if by_name:
         majors = f"PostgreSQL {source.version_num // 10000} there, {target.version_num // 10000} here"
         found.append(finding("NAMES_ONLY", "database", f"objects were compared by name only: {majors}"))
-    return limited(found)
+    return limited(found, most)
 
 
-def content(source: Fingerprint, target: Fingerprint) -> tuple[Finding, ...]:
+def content(
+    source: Fingerprint, target: Fingerprint, *, most: int = LISTED_AT_MOST
+) -> tuple[Finding, ...]:
     """Every table's rows, as far as both fingerprints tell of them, and where the sequences stand."""
     by_name = not _same_major(source, target)
     here = {_plain(t.table, by_name): t for t in target.tables}
@@ -69,10 +73,10 @@ def content(source: Fingerprint, target: Fingerprint) -> tuple[Finding, ...]:
     for name, stood in _spelt(source.sequences, by_name).items():
         if name in counters and counters[name] != stood:
             found.append(_moved(name, stood, counters[name]))
-    return limited(found)
+    return limited(found, most)
 
 
-def limited(findings: Iterable[Finding], most: int = LISTED_AT_MOST) -> tuple[Finding, ...]:
+def limited(findings: Iterable[Finding], most: int) -> tuple[Finding, ...]:
     """At most so many of each rule; then one that counts the rest, as severe as they are.
 
     It bears no object's name, so that no `ignore` for some objects takes away what is not listed.

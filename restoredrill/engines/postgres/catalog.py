@@ -76,6 +76,7 @@ RELATIONS: Final[Mapping[str, str]] = {
     "schema": f"""
 SELECT quote_ident(n.nspname), '' FROM pg_namespace n WHERE {in_user_schema("n.oid")}
    AND {ours("pg_namespace", "n")}""",
+    # Inherited columns may move to the front of their table; in every other table the order is kept.
     "table": f"""
 SELECT c.oid::regclass::text, ROW(c.relkind, c.relpersistence, {_ACCESS}, c.relrowsecurity,
    c.relforcerowsecurity,
@@ -84,13 +85,13 @@ SELECT c.oid::regclass::text, ROW(c.relkind, c.relpersistence, {_ACCESS}, c.relr
     {_OPTIONS}, nullif(c.reloftype, 0)::regtype, pg_get_partkeydef(c.oid),
     {loose("pg_get_expr(c.relpartbound, c.oid)")},
     (SELECT string_agg(h.inhparent::regclass::text, ', ' ORDER BY h.inhseqno) FROM pg_inherits h
-      WHERE h.inhrelid = c.oid))::text
+      WHERE h.inhrelid = c.oid),
+    CASE WHEN c.relispartition OR NOT EXISTS (SELECT FROM pg_inherits h WHERE h.inhrelid = c.oid) THEN
+         (SELECT string_agg(quote_ident(a.attname), ', ' ORDER BY a.attnum) FROM pg_attribute a
+           WHERE a.attrelid = c.oid AND a.attnum > 0 AND NOT a.attisdropped) END)::text
   FROM pg_class c WHERE c.relkind IN ('r', 'p') AND {_RELATION}""",
-    # An inherited column may move to the front of its table; in every other table the order is kept.
     "column": f"""
 SELECT c.oid::regclass || '.' || quote_ident(a.attname), ROW(
-    CASE WHEN c.relispartition OR NOT EXISTS (SELECT FROM pg_inherits h WHERE h.inhrelid = c.oid)
-         THEN row_number() OVER (PARTITION BY c.oid ORDER BY a.attnum) END,
     format_type(a.atttypid, a.atttypmod), a.attnotnull, {loose("pg_get_expr(d.adbin, d.adrelid)")},
     a.attidentity, a.attgenerated,
     CASE WHEN a.attcollation <> t.typcollation THEN a.attcollation::regcollation END,

@@ -29,6 +29,10 @@ def _placed(catalog: str, row: str, prefix: str) -> str:
     return f"{catalog} {row} WHERE {in_user_schema(f'{row}.{prefix}namespace')} AND {ours(catalog, row)}"
 
 
+def _for_method(row: str, prefix: str) -> str:
+    return f"{named(row, prefix)} || ' for ' || (SELECT amname FROM pg_am WHERE oid = {row}.{prefix}method)"
+
+
 _OWNERS = (
     (
         f"SELECT 'schema ' || quote_ident(n.nspname), {_SCHEMA_OWNER} FROM pg_namespace n"
@@ -43,8 +47,8 @@ _OWNERS = (
     _owner("'collation'", "c.oid::regcollation", "c.collowner", _placed("pg_collation", "c", "coll")),
     _owner("'conversion'", named("c", "con"), "c.conowner", _placed("pg_conversion", "c", "con")),
     _owner("'operator'", "o.oid::regoperator", "o.oprowner", _placed("pg_operator", "o", "opr")),
-    _owner("'operator class'", named("o", "opc"), "o.opcowner", _placed("pg_opclass", "o", "opc")),
-    _owner("'operator family'", named("f", "opf"), "f.opfowner", _placed("pg_opfamily", "f", "opf")),
+    _owner("'operator class'", _for_method("o", "opc"), "o.opcowner", _placed("pg_opclass", "o", "opc")),
+    _owner("'operator family'", _for_method("f", "opf"), "f.opfowner", _placed("pg_opfamily", "f", "opf")),
     _owner(
         "'text search dictionary'", "d.oid::regdictionary", "d.dictowner", _placed("pg_ts_dict", "d", "dict")
     ),
