@@ -10,6 +10,7 @@ from pathlib import Path
 import psycopg
 import pytest
 
+from restoredrill.engines.postgres.connect import Limits
 from restoredrill.engines.postgres.source import PostgresSource
 from restoredrill.engines.postgres.toolchain import Tools
 from restoredrill.errors import DumpFailed, SourceDenied, SourceUnreachable, ToolMissing
@@ -324,3 +325,24 @@ def test_a_snapshot_that_is_over_cannot_be_joined(server: SourceServer, pg_tools
         pass
     with pytest.raises(DumpFailed, match="lost its snapshot"):
         snapshot.connect()
+
+
+def test_the_end_of_a_snapshot_ends_what_still_reads_in_it(server: SourceServer, pg_tools: AllTools) -> None:
+    """A dump that failed must not wait for a fingerprint's query, which may take hours; here it waits for
+    a lock.
+    """
+    name = server.database("CREATE TABLE t (x int)")
+    patient = Limits(lock_timeout_s=3600)
+    source = PostgresSource(server.url(name), tuple(pg_tools.values()), patient)
+    with server.connect(name) as blocker, ThreadPoolExecutor(1) as pool:
+        with blocker.transaction():
+            with source.snapshot() as snapshot:
+                reading = snapshot.connect()
+                blocker.execute("LOCK TABLE t IN ACCESS EXCLUSIVE MODE")
+                stuck = pool.submit(reading.execute, b"SELECT count(*) FROM public.t")
+                waits = b"SELECT 1 FROM pg_locks WHERE NOT granted AND relation = 'public.t'::regclass"
+                while blocker.execute(waits).fetchone() is None:
+                    assert not stuck.done()
+            with pytest.raises(psycopg.errors.QueryCanceled):
+                stuck.result(timeout=120)
+        reading.close()

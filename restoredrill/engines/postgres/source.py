@@ -58,7 +58,7 @@ class PostgresSource:
                 ).fetchone()
             assert row is not None
             client = toolchain.client_for(holder.info.server_version // 10000, self.tools)
-            yield PostgresSnapshot(
+            snapshot = PostgresSnapshot(
                 name=row[0],
                 taken_at=row[1].astimezone(UTC),
                 login=connect.pinned(holder, asked),
@@ -67,6 +67,10 @@ class PostgresSource:
                 spool_limit_bytes=self.spool_limit_bytes,
                 holder=holder,
             )
+            try:
+                yield snapshot
+            finally:
+                snapshot.cancel()
 
     def unreadable(self) -> list[str]:
         """What this role may not read of what belongs in a backup, one line each; for `doctor`."""
@@ -95,6 +99,7 @@ class PostgresSnapshot:
     spool_limit_bytes: int
     holder: psycopg.Connection = field(repr=False)
     _sequences: "_Sequences" = field(default_factory=lambda: _Sequences(), repr=False)
+    _sessions: list[psycopg.Connection] = field(default_factory=list, repr=False)
 
     def facts(self) -> ServerFacts:
         """Versions, encoding, extensions, roles in use, size."""
@@ -103,7 +108,15 @@ class PostgresSnapshot:
 
     def connect(self) -> psycopg.Connection:
         """One more session in this very snapshot; the caller closes it. Raises `DumpFailed` if it is lost."""
-        return connect.reading(self.login, self.limits, SOURCE, snapshot=self.name)
+        session = connect.reading(self.login, self.limits, SOURCE, snapshot=self.name)
+        self._sessions.append(session)
+        return session
+
+    def cancel(self) -> None:
+        """End the queries of sessions that are still open: what they read is not wanted any more."""
+        for session in self._sessions:
+            with contextlib.suppress(psycopg.Error):
+                session.cancel_safe(timeout=5.0)
 
     def dump(self, spool: Path, keep: Keep, jobs: int, progress: Progress) -> Dumped:
         """See `Snapshot.dump`. What this role may not read is refused first, all of it at once."""
