@@ -394,6 +394,7 @@ pg_dump: hint: You might not be able to restore the dump without using --disable
             '"t"',
         ),
         (1, "pg_dump: error: could not write to file: No space left on device", DiskFull, "no space"),
+        (1, "pg_dump: error: query failed: ERROR:  x: No space left on device", DumpFailed, "No space"),
         (1, 'pg_dump: error: query failed: ERROR:  invalid snapshot identifier: "x"', DumpFailed, "snapshot"),
         (1, "pg_dump: error: server closed the connection unexpectedly", DumpFailed, "server closed"),
         (0, "pg_dump: error: could not read a thing", DumpFailed, "could not read a thing"),
@@ -402,6 +403,12 @@ pg_dump: hint: You might not be able to restore the dump without using --disable
         (-9, "", DumpFailed, "SIGKILL"),
         (3, "", DumpFailed, "status 3"),
         (1, LOCKED, DumpFailed, "public.t stayed locked"),
+        (
+            1,
+            "pg_dump: error: connection failed: FATAL:  sorry, too many clients already",
+            DumpFailed,
+            "clients",
+        ),
         (1, CIRCLE + "pg_dump: error: enough", DumpFailed, "enough"),
     ],
 )
@@ -417,6 +424,10 @@ def test_what_is_fatal(code: int, said: str, kind: type[RestoredrillError], reas
     [
         ("", ()),
         (CIRCLE, ()),
+        (
+            "pg_dump: warning: could not resolve dependency loop among these items:\npg_dump: detail: v\n",
+            ("pg_dump: could not resolve dependency loop among these items",),
+        ),
         ("pg_dump: warning: it rains\npg_dump: warning: it rains\n", ("pg_dump: it rains",)),
         ('WARNING:  database "x" has a collation version mismatch\n', ()),
     ],

@@ -102,12 +102,15 @@ def _run(order: DumpOrder, data: Path, outlet: Spool, ping: Ping, progress: Prog
 def _watch(child: process.Child, data: Path, outlet: Spool, ping: Ping, report: "_Reporter") -> None:
     """Until pg_dump ends: hand on what it writes, and stop it for a while when there is too much of it."""
 
-    def open_names() -> frozenset[str]:
-        names = frozenset(Path(path).name for path in process.open_paths(child))
-        # Once the leader is gone its workers are not found as its children: then nothing is known.
-        return names if child.poll() is None else frozenset(path.name for path in data.iterdir())
-
     paused = False
+
+    def open_names() -> frozenset[str]:
+        # Stopped, it closes nothing; and once the leader is gone, its workers are not found as its children.
+        found = frozenset() if paused else process.open_paths(child)
+        if paused or child.poll() is not None:
+            return frozenset(path.name for path in data.iterdir())
+        return frozenset(Path(path).name for path in found)
+
     next_ping_s = clock.monotonic_s() + _PING_S
     while child.poll() is None:
         began_s = clock.monotonic_s()
@@ -119,8 +122,13 @@ def _watch(child: process.Child, data: Path, outlet: Spool, ping: Ping, report: 
             ping()
             next_ping_s = clock.monotonic_s() + _PING_S
         report.now_and_then(paused=paused)
-        cost_s = clock.monotonic_s() - began_s
-        outlet.wait(_LOOK_OFTEN_S if outlet.half_full else min(max(_LOOK_S, 10 * cost_s), 5 * _LOOK_S))
+        outlet.wait(_rest_s(clock.monotonic_s() - began_s, hurried=outlet.half_full and not paused))
+
+
+def _rest_s(cost_s: float, *, hurried: bool) -> float:
+    """How long to rest after a look that took `cost_s`: a tenth of a core is enough for looking."""
+    least_s, most_s = (_LOOK_OFTEN_S, _LOOK_S) if hurried else (_LOOK_S, 5 * _LOOK_S)
+    return min(max(least_s, 10 * cost_s), most_s)
 
 
 def command(order: DumpOrder, data: Path) -> list[str | Path]:
@@ -164,7 +172,7 @@ class _Words:
 
     def __init__(self, child: process.Child) -> None:
         self._stream, child.stderr = child.stderr, None  # ours alone: nobody else closes it
-        self._said = b""
+        self._said = bytearray()
         self._reader = threading.Thread(target=self._read, name="words", daemon=True)
         self._reader.start()
 
@@ -201,14 +209,13 @@ class _Reporter:
 
 # What pg_dump says ----------------------------------------------------------------------------------------
 
-# Warnings that say something is not in the dump or will not come back. Those of others become notes.
+# Warnings that say something is not in the dump, or came out wrong. All others become notes, but for one:
+# circular foreign keys matter only to whoever restores data alone.
 _LOSS = re.compile(
-    r"skipp|not (be )?dumped|will not|ignor|could not|does not exist|invalid|unrecognized|unexpected|bogus"
+    r"skipp|not (be )?dumped|will not|ignor|does not exist|invalid|unrecognized|unexpected|bogus"
+    r"|could not (?!resolve dependency loop)"
 )
-_HARMLESS = re.compile(
-    r"there are circular foreign-key constraints"  # matters for data-only restores
-    r"|requested compression not available"
-)
+_HARMLESS = re.compile(r"there are circular foreign-key constraints")
 _SPEAKER = re.compile(r"^(?:pg_dump|pg_dumpall): (?:\[[^\]]*\] )?")
 _DENIED = re.compile(r"permission denied for (?:table|sequence|schema|relation|view|large object) ?(.*)")
 _ROW_SECURITY = re.compile(r"query would be affected by row-level security policy for table (.*)")
@@ -226,7 +233,7 @@ def judged(code: int, said: str, order: DumpOrder, spool: Path) -> tuple[str, ..
     warnings = [line.removeprefix("warning:").strip() for line in lines if line.startswith("warning:")]
     if code != 0 or errors:
         raise _failure(code, errors, said, order, spool)
-    losses = [w for w in warnings if _LOSS.search(w) and not _HARMLESS.search(w)]
+    losses = [w for w in warnings if _LOSS.search(w)]
     if losses:
         raise DumpFailed("dump", order.login.name, f"pg_dump left something out: {losses[0]}")
     return tuple(dict.fromkeys(f"pg_dump: {w.rstrip(':')}" for w in warnings if not _HARMLESS.search(w)))
@@ -237,7 +244,9 @@ def _failure(code: int, errors: list[str], said: str, order: DumpOrder, spool: P
     denied = _DENIED.search(said) or _ROW_SECURITY.search(said)
     if denied:
         return SourceDenied("dump", name, denied[0].strip(), hint=DENIED_HINT)
-    if os.strerror(errno.ENOSPC) in said or os.strerror(errno.EDQUOT) in said:
+    full = (os.strerror(errno.ENOSPC), os.strerror(errno.EDQUOT))
+    # The server says ERROR: then it is its disk.
+    if any(words in line for words in full for line in errors if "ERROR:" not in line):
         return disk_full(name, spool)
     if "invalid snapshot identifier" in said or "could not import the requested snapshot" in said:
         return lost_snapshot(name, "the session that holds it is gone")
@@ -248,4 +257,6 @@ def _failure(code: int, errors: list[str], said: str, order: DumpOrder, spool: P
     if code < 0:
         return DumpFailed("dump", name, f"pg_dump was ended by {signal.Signals(-code).name}")
     reason = errors[0] if errors else f"pg_dump ended with status {code}"
+    if "too many c" in said:  # clients, connections
+        return DumpFailed("dump", name, reason, hint="lower the number of jobs, or raise max_connections")
     return DumpFailed("dump", name, reason, hint=_TRY_AGAIN if _CHANGED.search(said) else "")
