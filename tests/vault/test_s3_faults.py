@@ -82,12 +82,14 @@ def test_a_download_that_breaks_goes_on_where_it_stopped(
     proxied: S3Store, proxy: Proxy, politely: bool
 ) -> None:
     proxied.put("file", pieces())
-    proxy.fail("GET .*/file", faulty.cut_after(3_000_000, politely=politely), times=3)
+    # Three attempts in a row may bring nothing; a reset takes back what had arrived and was not read yet.
+    breaks = 3 if politely else 2
+    proxy.fail("GET .*/file", faulty.cut_after(3_000_000, politely=politely), times=breaks)
     assert content(proxied, "file") == DATA
     gets = proxy.seen("GET .*/file")
-    assert len(gets) == 4
+    assert len(gets) == breaks + 1
     assert all("If-Match" in get.headers for get in gets[1:])
-    if politely:  # a reset also takes back what had arrived and was not read yet
+    if politely:
         starts = [int(get.headers["Range"].removeprefix("bytes=").removesuffix("-")) for get in gets[1:]]
         assert starts == [3_000_000, 6_000_000, 9_000_000]
 
