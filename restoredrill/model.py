@@ -71,7 +71,7 @@ class ServerFacts(Document):
     extensions: tuple[Extension, ...] = ()
     roles: tuple[str, ...] = ()  # roles that own or are granted something
     data_checksums: bool = False
-    bootstrap: str = "postgres"  # the superuser that initdb made (oid 10): some things only it may own or grant
+    bootstrap: str = "postgres"  # the superuser that initdb made: some things only it may own or grant
 
     @property
     def major(self) -> int:

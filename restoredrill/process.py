@@ -140,10 +140,9 @@ def start(
             extra_groups=[] if uid is not None else None,
         )
     except FileNotFoundError as error:
-        missing = Path(words[0]).name
-        raise ToolMissing(
-            "start", missing, "no such program", hint=f"install {missing} or put it into PATH"
-        ) from error
+        name = Path(words[0]).name
+        hint = f"install {name} or put it into PATH"
+        raise ToolMissing("start", name, "no such program", hint=hint) from error
 
 
 def _dressed(

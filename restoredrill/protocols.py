@@ -133,7 +133,7 @@ class Journal(Protocol):
         """Events with a higher number than `after`, in order."""
 
     def save(self, report: Report, forms: Mapping[str, str]) -> None:
-        """Write `report.json`, and every other form under its file name. May be repeated: the last one stays."""
+        """Write `report.json`, and every other form under its file name. May be repeated: the last stays."""
 
     def reports(self, drill: str | None = None) -> Iterator[Report]:
         """Reports, newest first; of one drill only, if given. Drills without a report are passed over."""

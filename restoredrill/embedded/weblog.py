@@ -14,8 +14,8 @@ create type shop.order_state as enum ('open', 'paid', 'sent', 'returned');
 
 create table web.access (
     ip inet not null, hostname text, username text, date timestamptz not null, method text not null,
-    path text not null, protocol text not null, status smallint not null, size bigint not null, referrer text,
-    useragent text, clienttime double precision, backendtime double precision, backendip inet,
+    path text not null, protocol text not null, status smallint not null, size bigint not null,
+    referrer text, useragent text, clienttime double precision, backendtime double precision, backendip inet,
     backendport integer, backendstatus smallint, ssl_cipher text, ssl_protocol text, scheme text not null
 ) partition by range (date);
 
@@ -59,7 +59,8 @@ from generate_series(1, {customers}) n;
 insert into shop.product
 select 'SKU-' || lpad(n::text, 5, '0'), 'Article "' || n || '"', (100 + rnd(n, 4) * 20000)::bigint,
        array['tag' || (rnd(n, 5) * 20)::int, 'tag' || (rnd(n, 6) * 20)::int],
-       jsonb_build_object('colour', (array['red','green','blue'])[1 + n % 3], 'grams', (rnd(n, 7) * 5000)::int)
+       jsonb_build_object('colour', (array['red','green','blue'])[1 + n % 3],
+                          'grams', (rnd(n, 7) * 5000)::int)
 from generate_series(1, {products}) n;
 
 insert into shop.orders (customer_id, state, created_at)
@@ -76,16 +77,19 @@ from generate_series(1, {orders}) n, generate_series(1, 3) line;
 
 _LOG = """
 insert into web.access
-select ('10.' || (rnd(n, 20) * 255)::int || '.' || (rnd(n, 21) * 255)::int || '.' || (rnd(n, 22) * 255)::int)::inet,
+select ('10.' || (rnd(n, 20) * 255)::int || '.' || (rnd(n, 21) * 255)::int
+             || '.' || (rnd(n, 22) * 255)::int)::inet,
        'shop.example.org', case when rnd(n, 23) < 0.1 then 'customer' || (rnd(n, 24) * 1000)::int end,
        {until}::timestamptz - ({requests} - n) * (interval '80 days' / {requests}),
        case when rnd(n, 25) < 0.8 then 'GET' else 'POST' end,
        '/article/SKU-' || lpad((rnd(n, 26) * {products})::int::text, 5, '0'), 'HTTP/1.1',
-       (array[200,200,200,200,304,302,404,500])[1 + (rnd(n, 27) * 7.99)::int % 8], (rnd(n, 28) * 50000)::bigint,
+       (array[200,200,200,200,304,302,404,500])[1 + (rnd(n, 27) * 7.99)::int % 8],
+       (rnd(n, 28) * 50000)::bigint,
        case when rnd(n, 29) < 0.3 then 'https://search.example.com/?q=' || (rnd(n, 30) * 1000)::int end,
        (array['Mozilla/5.0 (X11; Linux x86_64)','Mozilla/5.0 (iPhone)','curl/8.5.0'])[1 + n % 3],
        round((rnd(n, 31) * 2)::numeric, 3), round(rnd(n, 32)::numeric, 3), '10.0.0.7', 8000 + (n % 4)::int,
-       (array[200,200,404,500])[1 + (rnd(n, 27) * 3.99)::int % 4], 'TLS_AES_256_GCM_SHA384', 'TLSv1.3', 'https'
+       (array[200,200,404,500])[1 + (rnd(n, 27) * 3.99)::int % 4],
+       'TLS_AES_256_GCM_SHA384', 'TLSv1.3', 'https'
 from generate_series(1, {requests}) n;
 """
 
@@ -120,7 +124,7 @@ create role shop_app login in role shop_reader;
 
 
 def statements(until: datetime, requests: int, seed: int = 1) -> str:
-    """SQL that fills an empty database: `requests` lines of log ending at `until` (aware), a tenth of it in orders.
+    """SQL that fills an empty database: `requests` lines of log ending at `until` (aware), and their shop.
 
     `ROLES` must have been run before, once a server.
     """
