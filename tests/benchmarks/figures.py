@@ -125,5 +125,5 @@ _EXPLANATION = (
     "those of the client programs, the database server and S3, all of which share the cores. Written: what "
     "client and database gave the kernel to write and did not take back before it did. On disk: below the "
     "run's own folder, without the server's data directory. Memory: all processes but servers, pages they "
-    "share counted for each. Foreign: the share of the machine's CPU that other work used."
+    "share counted once. Foreign: the share of the machine's CPU that other work used."
 )

@@ -160,11 +160,12 @@ def _cpu_ticks() -> tuple[int, ...]:
 
 @dataclass
 class Peaks:
-    """The most that was seen since the last `reset`: memory of the client's processes together (what they
-    share is counted for each), and bytes on disk below its folder that belong to no server.
+    """The most that was seen since the last `reset`: memory of the client's processes together, and bytes on
+    disk below its folder that belong to no server. `resident_bytes` counts what they share for each of them.
     """
 
     memory_bytes: int = 0
+    resident_bytes: int = 0
     disk_bytes: int = 0
 
 
@@ -177,6 +178,7 @@ class Watch:
     peaks: Peaks = field(default_factory=Peaks)
     _done: threading.Event = field(default_factory=threading.Event)
     _known: dict[int, _Process] = field(default_factory=dict)
+    _servers: set[str] = field(default_factory=set)
     _thread: threading.Thread | None = None
 
     def reset(self) -> None:
@@ -202,8 +204,12 @@ class Watch:
 
     def _look(self) -> None:
         peaks = self.peaks
-        peaks.disk_bytes = max(peaks.disk_bytes, allocated_bytes(self.folder))
-        peaks.memory_bytes = max(peaks.memory_bytes, sum(map(_memory_bytes, self._family())))
+        peaks.disk_bytes = max(peaks.disk_bytes, allocated_bytes(self.folder, self._servers))
+        family = self._family()
+        resident = sum(map(_resident_bytes, family))
+        if resident > peaks.resident_bytes:  # what is shared takes long to find out: not at every look
+            peaks.resident_bytes = resident
+            peaks.memory_bytes = max(peaks.memory_bytes, sum(map(_memory_bytes, family)))
 
     def _family(self) -> list[int]:
         """The client and its descendants without servers. A process that is new or became another program is
@@ -230,17 +236,29 @@ class Watch:
 
 
 def _memory_bytes(pid: int) -> int:
+    """Its own pages, and its share of those that it shares with others (proc(5), Pss)."""
+    try:
+        lines = Path(f"/proc/{pid}/smaps_rollup").read_text().splitlines()
+    except OSError:
+        return 0
+    return sum(int(line.split()[1]) << 10 for line in lines if line.startswith("Pss:"))
+
+
+def _resident_bytes(pid: int) -> int:
     try:
         return int(Path(f"/proc/{pid}/statm").read_text().split()[1]) * _PAGE_BYTES
     except (OSError, IndexError):
         return 0
 
 
-def allocated_bytes(folder: Path) -> int:
-    """What a folder takes on disk; directories of database servers (they hold PG_VERSION) are passed over."""
+def allocated_bytes(folder: Path, servers: set[str]) -> int:
+    """What a folder takes on disk without the directories of database servers. They hold PG_VERSION, but not
+    to the end when they are erased: those found are added to `servers`.
+    """
     total = 0
     for place, folders, files in os.walk(folder):
-        if "PG_VERSION" in files:
+        if "PG_VERSION" in files or place in servers:
+            servers.add(place)
             folders.clear()
             continue
         for name in files:

@@ -46,7 +46,8 @@ def main() -> None:
     )
     with step("backup"):
         manifest = backup.take(request, PostgresSource(what["url"], tools), backups, quietly)
-    outcome({"backup": manifest.id, "stored_bytes": manifest.size_bytes})
+    can_be_drilled = request.level is FingerprintLevel.CONTENT
+    outcome({"stored_bytes": manifest.size_bytes, **({"backup": manifest.id} if can_be_drilled else {})})
 
 
 if __name__ == "__main__":

@@ -82,10 +82,13 @@ def _of(kind: str, side: str, step: str = "restore") -> tuple[str, str]:
 _PLAIN = "download, `pg_restore`, one job, default server"
 _TUNED = "download, `pg_restore -j2`, the same tuned server"
 _FETCHED = tuple(_of(kind, "ours") for kind in ("btree", "gin"))
+_COMMANDS = (("commands", "backup"), ("commands", "drill"))
 _OURS = (
     BACKUP,
     CONTENT,
     *(_of(kind, "ours", step) for kind in ("btree", "gin") for step in ("restore", "verify")),
+    ("commands", "backup"),
+    ("commands", "drill"),
 )
 
 ROWS = (

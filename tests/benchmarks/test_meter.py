@@ -83,10 +83,13 @@ def test_peaks_of_memory_and_disk_stay_after_they_are_gone(tmp_path: Path) -> No
 def test_files_of_a_database_server_are_not_counted(tmp_path: Path) -> None:
     (tmp_path / "data" / "base").mkdir(parents=True)
     (tmp_path / "data" / "base" / "1").write_bytes(b"x" * MB)
-    assert meter.allocated_bytes(tmp_path) >= MB
+    assert meter.allocated_bytes(tmp_path, set()) >= MB
 
-    (tmp_path / "data" / "PG_VERSION").write_text("17\n")
-    assert meter.allocated_bytes(tmp_path) == 0
+    version, servers = tmp_path / "data" / "PG_VERSION", set[str]()
+    version.write_text("17\n")
+    assert meter.allocated_bytes(tmp_path, servers) == 0
+    version.unlink()  # as it is erased
+    assert meter.allocated_bytes(tmp_path, servers) == 0
 
 
 def test_a_program_that_fails_is_no_figure(tmp_path: Path) -> None:
