@@ -299,10 +299,21 @@ def _family(pid: int) -> Iterator[psutil.Process]:
 
 
 def _open_paths_of(process: psutil.Process) -> list[str]:
-    try:
-        return [f.path for f in process.open_files()]
-    except (psutil.NoSuchProcess, psutil.ZombieProcess):
-        return []
+    """Only root may look into a process that is just ending: whoever else is refused looks again until it has
+    ended. Nothing is guessed: that a file is open no more means that it is complete.
+    """
+    until_s = clock.monotonic_s() + _PATIENCE_S
+    while True:
+        try:
+            return [f.path for f in process.open_files()]
+        except psutil.AccessDenied:
+            if identify(process.pid) is None:
+                return []
+            if clock.monotonic_s() > until_s:
+                raise
+        except (psutil.NoSuchProcess, psutil.ZombieProcess):
+            return []
+        clock.sleep(0.005)
 
 
 def running_below(folder: Path) -> tuple[Proc, ...]:
