@@ -109,7 +109,7 @@ def test_a_download_that_breaks_without_end_is_given_up(proxied: S3Store, proxy:
 
 def test_an_object_replaced_while_it_is_read_is_not_mixed(proxied: S3Store, proxy: Proxy) -> None:
     proxied.put("file", pieces())
-    proxy.fail("GET .*/file", faulty.cut_after(3_000_000))
+    proxy.fail("GET .*/file", faulty.cut_after(3_000_000, politely=True))
     chunks = proxied.fetch("file")
     next(chunks)
     proxied.put("file", [b"other"])
