@@ -39,9 +39,7 @@ _SAYINGS = frozenset({"owner", "grant", "comment", "security label"})
 _RELATIONS = ("table", "view", "materialized view", "foreign table")
 
 
-def structure(
-    source: Fingerprint, target: Fingerprint, *, most: int = LISTED_AT_MOST
-) -> tuple[Finding, ...]:
+def structure(source: Fingerprint, target: Fingerprint, *, most: int = LISTED_AT_MOST) -> tuple[Finding, ...]:
     """Every object of the source against the restored ones; at most `most` findings of a rule are listed."""
     by_name = not _same_major(source, target)
     gone = _Gone(source, target, by_name)
@@ -59,9 +57,7 @@ def structure(
     return limited(found, most)
 
 
-def content(
-    source: Fingerprint, target: Fingerprint, *, most: int = LISTED_AT_MOST
-) -> tuple[Finding, ...]:
+def content(source: Fingerprint, target: Fingerprint, *, most: int = LISTED_AT_MOST) -> tuple[Finding, ...]:
     """Every table's rows, as far as both fingerprints tell of them, and where the sequences stand."""
     by_name = not _same_major(source, target)
     here = {_plain(t.table, by_name): t for t in target.tables}

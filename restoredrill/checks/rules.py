@@ -49,6 +49,8 @@ RULES: Final[Mapping[str, Rule]] = {
     "ROLE_MISSING": Rule(
         _HIGH, "a role that the database needs is not in the backup", "let the backing-up role read pg_roles"
     ),
+    "ROLE_NOT_RESTORED": Rule(_HIGH, "a role or membership was not restored", "look into globals.sql.zst"),
+    "ROLE_SETTING": Rule(_LOW, "a role's setting was refused", "this PostgreSQL does not know it"),
     "EXTENSION_MISSING": Rule(
         _HIGH, "an extension is not installed on the machine", "install its package for this PostgreSQL there"
     ),
