@@ -1,7 +1,7 @@
 """The demo's database: a web log partitioned by month, and the small shop whose web server wrote it.
 
-Everything is made by the server from hashes of row numbers, so the same seed and end give the same rows on every
-PostgreSQL from 13 on.
+Everything is made by the server from hashes of row numbers, so the same seed and end give the same rows on
+every PostgreSQL from 13 on.
 """
 
 from datetime import datetime, timedelta
