@@ -1,6 +1,7 @@
 """A stand-in for a vault: a real dump of a real server as an `Archive` in memory, to be damaged at will."""
 
 import hashlib
+import os
 import subprocess
 import tempfile
 from collections.abc import Callable, Iterator, Mapping
@@ -85,14 +86,18 @@ def _described(name: str, body: bytes) -> StoredFile:
     return StoredFile(name=name, key=name, size_bytes=len(body), plain_bytes=len(body), sha256=digest)
 
 
-def dump(source: SourceServer, database: str, client: Tools | None = None) -> Dump:
-    """Dump `database` with `client` (else the server's own major), with roles, as restoredrill would."""
+def dump(source: SourceServer, database: str, client: Tools | None = None, *, options: str = "") -> Dump:
+    """Dump `database` with `client` (else the server's own major), with roles, as restoredrill would.
+
+    `options` are those of each session.
+    """
     tools = client or source.tools
+    env = {**os.environ, "PGOPTIONS": options}
     with tempfile.TemporaryDirectory() as scratch:
         folder = Path(scratch, "data")
         compression = f"--compress={toolchain.compression(tools)}"
         argv = [str(tools.program("pg_dump")), "--format=directory", compression, f"--file={folder}"]
-        subprocess.run([*argv, source.url(database)], check=True)
+        subprocess.run([*argv, source.url(database)], check=True, env=env)
         stored = {path.name: path.read_bytes() for path in sorted(folder.iterdir())}
     argv = [
         str(tools.program("pg_dumpall")),
@@ -101,8 +106,8 @@ def dump(source: SourceServer, database: str, client: Tools | None = None) -> Du
         "-d",
         source.url(database),
     ]
-    script = subprocess.run(argv, check=True, capture_output=True).stdout
+    script = subprocess.run(argv, check=True, capture_output=True, env=env).stdout
     stored[GLOBALS] = zstandard.ZstdCompressor().compress(script)
-    with psycopg.connect(source.url(database), client_encoding="utf8") as connection:
+    with psycopg.connect(source.url(database), client_encoding="utf8", options=options) as connection:
         found = facts.gather(connection)
     return Dump(server=found, client_version=tools.version, stored=stored, promised=stored)

@@ -179,13 +179,26 @@ def tcp_server(server_factory: Callable[..., SourceServer]) -> SourceServer:
 
 
 @pytest.fixture
-def small_disk() -> Iterator[Path]:
-    """A file system with 24 MB of room, for the day when a disk is full. Needs root."""
-    path = short_directory()
-    mount = ["mount", "-t", "tmpfs", "-o", "size=24m,mode=0711", "tmpfs", str(path)]
-    if subprocess.run(mount, check=False, capture_output=True).returncode != 0:
+def make_small_disk() -> Iterator[Callable[[int], Path]]:
+    """`make_small_disk(megabytes)`: a file system of that size, for a full disk. Needs root."""
+    mounted: list[Path] = []
+
+    def make(megabytes: int) -> Path:
+        path = short_directory()
+        mount = ["mount", "-t", "tmpfs", "-o", f"size={megabytes}m,mode=0711", "tmpfs", str(path)]
+        if subprocess.run(mount, check=False, capture_output=True).returncode != 0:
+            path.rmdir()
+            missing("mounting a small file system needs root")
+        mounted.append(path)
+        return path
+
+    yield make
+    for path in mounted:
+        subprocess.run(["umount", "--lazy", str(path)], check=True)
         path.rmdir()
-        missing("mounting a small file system needs root")
-    yield path
-    subprocess.run(["umount", "--lazy", str(path)], check=True)
-    path.rmdir()
+
+
+@pytest.fixture
+def small_disk(make_small_disk: Callable[[int], Path]) -> Path:
+    """A file system with 24 MB of room. Needs root."""
+    return make_small_disk(24)

@@ -121,7 +121,15 @@ def _run(scene: Scene, feeder: Feeder, flow: watch.Flow, progress: Progress) -> 
                 pause_s, before_s = min(pause_s * 1.5, _LOOK_S[1]), now_s
             return child.poll(), tally.bottleneck
         finally:
-            process.kill_group(child)
+            _end(child, scene.archive)
+
+
+def _end(child: process.Child, directory: Path) -> None:
+    """Kill pg_restore if it still runs, and see its workers, which are not our children, gone."""
+    if child.poll() is None:
+        process.kill_group(child)
+        for proc in process.running_below(directory):
+            process.end(proc, patience_s=0.0)
 
 
 def _command(scene: Scene) -> list[str | Path]:
@@ -149,6 +157,8 @@ def _environment(scene: Scene) -> dict[str, str]:
         "local_preload_libraries": "",
         "default_tablespace": "",
         "temp_tablespaces": "",
+        # While a session begins; pg_restore then asks for warnings.
+        "client_min_messages": "error",
     }
     # Before 17 event triggers can't be switched off, but in a replica's session they do not fire.
     newer = scene.server.tools.major >= 17

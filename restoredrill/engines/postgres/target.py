@@ -4,6 +4,7 @@ import contextlib
 import shutil
 from collections.abc import Iterator, Sequence
 from pathlib import Path
+from urllib.parse import quote
 
 import psycopg
 
@@ -15,7 +16,7 @@ from restoredrill.engines.postgres.database import RestoredDatabase
 from restoredrill.engines.postgres.restore import Scene, restore
 from restoredrill.engines.postgres.server import LOGIN, Server
 from restoredrill.engines.postgres.toolchain import Tools, client_for, server_for, staged
-from restoredrill.errors import ServerFailed
+from restoredrill.errors import ServerFailed, ToolMissing
 from restoredrill.model import Finding, Fingerprint, FingerprintLevel, Phase, ServerFacts, Severity
 from restoredrill.protocols import Archive, Progress, Restored
 
@@ -33,6 +34,7 @@ class PostgresTarget:
         self._server: Server | None = None
         self._facts: ServerFacts | None = None
         self._unfit: tuple[Finding, ...] = ()
+        self._options = ""  # of the restored database's URL
 
     def start(self, facts: ServerFacts, jobs: int) -> None:
         """See `Target.start`. What the backup needs and this machine lacks is said here or never.
@@ -40,19 +42,37 @@ class PostgresTarget:
         A missing locale raises `ToolMissing`; a missing extension is a finding of `restore`, so that it can
         be ignored with a reason (a job scheduler, say, that only the production has).
         """
-        tools = staged(server_for(facts.major, self._tools))
+        self._facts = facts
+        left = list(self._tools)
+        refused: ToolMissing | None = None
+        while True:
+            try:
+                chosen = server_for(facts.major, left)
+            except ToolMissing as error:
+                raise refused or error from None
+            try:
+                self._start_on(staged(chosen), facts, jobs)
+                return
+            except ToolMissing as error:  # built without ICU, say; another installation may have it
+                refused = refused or error
+                left.remove(chosen)
+                self.stop()
+
+    def _start_on(self, tools: Tools, facts: ServerFacts, jobs: int) -> None:
         if self._isolated and not process.can_isolate():
             why = "this host does not let a program start without network"
             hint = "set `network: open` if the restored database may reach all that this host reaches"
             raise ServerFailed("isolate", f"PostgreSQL {tools.version}", why, hint=hint)
-        self._directory.mkdir(mode=0o711, parents=True, exist_ok=True)
+        try:
+            self._directory.mkdir(mode=0o711, parents=True, exist_ok=True)
+        except OSError as error:
+            hint = "choose a work directory that can be written to"
+            raise ServerFailed("make", str(self._directory), str(error.strerror), hint=hint) from error
         self._server = Server(tools, self._directory / "pg", superuser=facts.bootstrap, login=LOGIN)
-        self._facts = facts
-        self._server.create(
-            settings=tuning.settings(
-                room.machine(), major=tools.major, jobs=jobs, database_bytes=facts.size_bytes
-            )
+        chosen = tuning.settings(
+            room.machine(), major=tools.major, jobs=jobs, database_bytes=facts.size_bytes
         )
+        self._server.create(settings=chosen)
         self._server.start(isolated=self._isolated)
         with self._session() as connection:
             fits.check_locale(connection, facts)
@@ -77,6 +97,8 @@ class PostgresTarget:
             jobs=jobs,
         )
         outcome = restore(scene, archive, progress)
+        with self._session() as connection:
+            self._options = _without_libraries(connection)
         return Restored(
             findings=(*self._unfit, *self._open_network(), *found, *outcome.findings),
             harmless=(*harmless, *outcome.harmless),
@@ -86,8 +108,7 @@ class PostgresTarget:
 
     def fingerprint(self, level: FingerprintLevel, jobs: int, progress: Progress) -> Fingerprint:
         """See `Target.fingerprint`."""
-        server, facts = self._running()
-        to = login(server.url(facts.database))
+        to = login(self._url())
         with translated(TARGET, "read", to):
             return fingerprints.take(
                 lambda: reading(to, _PATIENT, TARGET), level, jobs, progress, gentle=False
@@ -95,8 +116,7 @@ class PostgresTarget:
 
     def database(self) -> RestoredDatabase:
         """See `Target.database`."""
-        server, facts = self._running()
-        return RestoredDatabase(server.url(facts.database))
+        return RestoredDatabase(self._url())
 
     def stop(self) -> None:
         """See `Target.stop`. Ends also what a target before this one, since killed, has started here."""
@@ -106,6 +126,10 @@ class PostgresTarget:
             process.end(proc, patience_s=0)
         shutil.rmtree(self._directory, ignore_errors=True)
         self._server = None
+
+    def _url(self) -> str:
+        server, facts = self._running()
+        return server.url(facts.database) + self._options
 
     @contextlib.contextmanager
     def _session(self) -> Iterator[psycopg.Connection]:
@@ -139,3 +163,14 @@ class PostgresTarget:
                 hint="leave `network: isolated`, which is the default, where the host allows it",
             ),
         )
+
+
+def _without_libraries(connection: psycopg.Connection) -> str:
+    """For a URL: options against settings of the database or a role that load a library into each session.
+
+    Without the library nobody could connect; and what it does there belongs to production.
+    """
+    settings = connection.execute(b"SELECT unnest(setconfig) FROM pg_catalog.pg_db_role_setting").fetchall()
+    names = ("session_preload_libraries", "local_preload_libraries")
+    found = [name for name in names if any(setting.startswith(f"{name}=") for (setting,) in settings)]
+    return "&options=" + quote(" ".join(f"-c {name}=" for name in found), safe="") if found else ""
