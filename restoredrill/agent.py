@@ -6,7 +6,7 @@ It needs nobody: if the controller is gone, the report is in the vault and the s
 import queue
 import threading
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Literal
@@ -14,6 +14,7 @@ from typing import Literal
 from restoredrill import __version__, clock
 from restoredrill.checks.verdict import judge
 from restoredrill.errors import Exit, RestoredrillError, VaultError, VaultMissing
+from restoredrill.interruptions import postponed
 from restoredrill.model import (
     BackupFacts,
     CheckResult,
@@ -33,7 +34,7 @@ from restoredrill.model import (
 from restoredrill.protocols import Backups, Check, Journal, Restored, Target
 
 OWN_PHASES = ("prepare", "verify", "checks")  # all others are parts of the restore
-TELL_EVERY_S = 1.0  # progress between two events of the same phase
+TELL_EVERY_S = (1.0, 10.0)  # between two words of progress: more as time goes on, since each is an object
 ARCHIVE_RULES = frozenset(
     {
         "OBJECT_CORRUPT",
@@ -60,6 +61,7 @@ class Parts:
     checks: Mapping[str, Check]
     render: Callable[[Report], Mapping[str, str]]
     keep: Callable[[datetime], None]  # moves the lease's end
+    limit: Callable[[], AbstractContextManager[None]] = nullcontext  # raises `DeadlineOver` inside, in time
 
 
 def run(job: Job, parts: Parts) -> Report:
@@ -75,13 +77,15 @@ def run(job: Job, parts: Parts) -> Report:
             story = _Story(job, parts, tell)
             story.walk()
             report = story.report()
-            kept = report.machine.url is not None
-            if kept:
+            keep = report.machine.url is not None
+            if keep:
                 parts.keep(report.finished_at + timedelta(seconds=job.keep_s or 0))
             parts.journal.save(report, parts.render(report))
+            kept = keep  # nobody would know of a server whose report could not be written
         finally:
             if not kept:
-                parts.target.stop()
+                with postponed():
+                    parts.target.stop()
     return report
 
 
@@ -95,7 +99,8 @@ class _Teller:
         self._drill = drill
         self._waiting: queue.SimpleQueue[Event | None] = queue.SimpleQueue()
         self._thread = threading.Thread(target=self._send, name="events", daemon=True)
-        self._told_at = 0.0
+        self._began_s = clock.monotonic_s()
+        self._told_s = float("-inf")
 
     def __enter__(self) -> "_Teller":
         self._thread.start()
@@ -109,10 +114,11 @@ class _Teller:
         self._waiting.put(Event(at=clock.utcnow(), phase=phase, kind=kind, message=message))
 
     def progress(self, phase: str, message: str, percent: float | None, mb_per_s: float | None) -> None:
-        now = clock.monotonic_s()
-        if now - self._told_at < TELL_EVERY_S:
+        now_s = clock.monotonic_s()
+        often_s, rarely_s = TELL_EVERY_S
+        if now_s - self._told_s < min(max(often_s, (now_s - self._began_s) / 60), rarely_s):
             return
-        self._told_at = now
+        self._told_s = now_s
         self._waiting.put(
             Event(
                 at=clock.utcnow(),
@@ -152,10 +158,14 @@ class _Story:
         self._rto_s: float | None = None
 
     def walk(self) -> None:
-        """Prepare, restore, verify; the first thing that can't be found out ends it."""
+        """Prepare, restore, verify; what can't be found out ends it, and so does the deadline.
+
+        Only these are under the limit: the report must be written, and the server ended, in any case.
+        """
         try:
-            self._restore()
-            self._verify()
+            with self._parts.limit():
+                self._restore()
+                self._verify()
             self._rto_s = (clock.utcnow() - self._job.started_at).total_seconds()
             self._results += _targets(self._job, self._rto_s, self._rpo_s())
         except RestoredrillError as error:

@@ -6,7 +6,7 @@ at any line: the agent writes its report by itself, and whoever comes next finds
 """
 
 import random
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
@@ -19,6 +19,7 @@ from restoredrill.errors import (
     UsageError,
     VaultError,
 )
+from restoredrill.interruptions import postponed
 from restoredrill.model import (
     BackupFacts,
     CheckSpec,
@@ -37,7 +38,7 @@ from restoredrill.protocols import Journal, Machine
 
 LEASE_MARGIN = timedelta(minutes=10)  # past the deadline: time to report and tear down
 REPORT_GRACE = timedelta(seconds=30)  # past the deadline: time for the agent's own word on it
-LOOK_EVERY_S = 0.25
+LOOK_S = (0.25, 5.0)  # between two looks at the vault: more as time goes on, since each costs requests
 
 Render = Callable[[Report], Mapping[str, str]]
 """Every form of a report besides report.json, by file name."""
@@ -124,7 +125,7 @@ def conduct(
     """Carry out a drill and prove that nothing is left of it.
 
     The report comes back whatever happened on the machine. Raises `Interrupted` after cleaning up (the report
-    says so too), `VaultError` if not even the job could be put out.
+    says so too), `VaultError` if not even the job could be put out. No way out of here leaves a machine.
     """
     journal.submit(job)
     interruption: Interrupted | None = None
@@ -135,21 +136,44 @@ def conduct(
         report = inconclusive(job, backup, interruption)
     except RestoredrillError as error:
         report = inconclusive(job, backup, error)
-    final = _store(journal, _tear_down(job, report, machine), render)
+    except BaseException:  # a mistake of ours: no reason to leave a machine behind
+        with postponed():
+            machine.terminate(job.drill)
+        raise
+    with postponed():
+        final = _store(journal, _tear_down(job, report, machine), render)
     if interruption is not None:
         raise interruption
     return final
 
 
-def nothing_to_drill(request: DrillRequest, drill: str, now: datetime) -> Report:
-    """The report of a drill that found no backup: nothing could be recovered, so it failed (promise 1)."""
-    finding = Finding(
+def no_backup(database: str, others: Collection[str]) -> Finding:
+    """The vault holds none of `database`, but maybe some of `others`."""
+    hint = "take one with `restoredrill backup`, and find out why there was none"
+    if others:
+        hint = f"it holds some of {', '.join(sorted(others))}: a file is called like the database it protects"
+    return Finding(
         rule="NO_BACKUP",
         severity=Severity.CRITICAL,
-        object=request.database,
+        object=database,
         message="the vault holds no backup of it",
-        hint="take one with `restoredrill backup`, and find out why there was none",
+        hint=hint,
     )
+
+
+def unreadable(backup: str, reason: str) -> Finding:
+    """The newest backup has a manifest that says nothing; an older one that passes would hide that."""
+    return Finding(
+        rule="MANIFEST_UNREADABLE",
+        severity=Severity.CRITICAL,
+        object=backup,
+        message=f"the manifest of the newest backup can't be read: {reason}",
+        hint="take another backup; `--backup ID` drills an older one",
+    )
+
+
+def hopeless(request: DrillRequest, drill: str, finding: Finding, now: datetime) -> Report:
+    """The report of a drill that needs no machine to have failed: nothing could be recovered (promise 1)."""
     return Report(
         drill=drill,
         database=request.database,
@@ -203,15 +227,20 @@ def _follow(
 
     A vault that does not answer for a while changes nothing: the agent goes on by itself.
     """
-    seen = 0
+    seen, began_s = 0, clock.monotonic_s()
     while True:
         state = machine.state(name)  # before the events: what it said last is then read too
         seen = _tell(journal, job.drill, seen, watch)
         if not state.running or _kept(job, journal):
             return _report_of(job, journal, state.detail)
         if clock.utcnow() > job.deadline_at + REPORT_GRACE:
-            raise DeadlineOver("drill", job.database, "the deadline passed before the agent was done")
-        clock.sleep(LOOK_EVERY_S)
+            return _report_or_deadline(job, journal)
+        clock.sleep(pause_s(clock.monotonic_s() - began_s))
+
+
+def pause_s(elapsed_s: float) -> float:
+    """How long to wait for the next look. Pure: a twentieth of what has passed, within `LOOK_S`."""
+    return min(max(LOOK_S[0], elapsed_s / 20), LOOK_S[1])
 
 
 def _tell(journal: Journal, drill: str, seen: int, watch: Callable[[Event], None]) -> int:
@@ -232,6 +261,18 @@ def _kept(job: Job, journal: Journal) -> bool:
         return next(iter(journal.reports(job.drill)), None) is not None
     except VaultError:
         return False
+
+
+def _report_or_deadline(job: Job, journal: Journal) -> Report:
+    """An agent that can't come to an end may have found out everything before that."""
+    over = DeadlineOver("drill", job.database, "the deadline passed before the agent was done")
+    try:
+        found = next(iter(journal.reports(job.drill)), None)
+    except VaultError:
+        raise over from None
+    if found is None:
+        raise over
+    return found
 
 
 def _report_of(job: Job, journal: Journal, last_words: str) -> Report:

@@ -40,9 +40,9 @@ def command(context: Context, home: Path) -> Answer:
         checks=CHECKS,
         render=wiring.render,
         keep=keep,
+        limit=lambda: _deadline(job),
     )
-    with _deadline(job):
-        report = agent.run(job, parts)
+    report = agent.run(job, parts)
     return Answer(report, f"{report.verdict.value} {report.drill}", exit_of(report))
 
 

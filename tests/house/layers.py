@@ -5,7 +5,7 @@ from pathlib import Path
 
 from tests.house.source import PACKAGE, imported, module_name, modules, used, within
 
-LEAVES = ("clock", "durations", "errors", "secret")
+LEAVES = ("clock", "durations", "errors", "interruptions", "secret")
 VOCABULARY = (*LEAVES, "model", "protocols")
 ADAPTER = (*VOCABULARY, "process")
 CONFIGURATION = ("config", "settings")
@@ -21,6 +21,7 @@ ARROWS: dict[str, tuple[str, ...]] = {
     "durations": (),
     "errors": (),
     "expect": (),
+    "interruptions": (),
     "secret": (),
     "model": LEAVES,
     "protocols": (*LEAVES, "model"),

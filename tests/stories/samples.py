@@ -1,5 +1,7 @@
 """Documents and stand-ins that the stories' tests share."""
 
+import contextlib
+import signal
 from collections.abc import Iterator, Mapping
 from datetime import UTC, datetime, timedelta
 
@@ -22,6 +24,16 @@ from restoredrill.protocols import MachineState
 
 NOW = datetime(2026, 9, 23, 3, 15, tzinfo=UTC)
 DRILL = "20260923T031500Z-7f3a"
+
+
+@contextlib.contextmanager
+def interruptible() -> Iterator[None]:
+    """Ctrl-C raises `KeyboardInterrupt`, whatever whoever started the tests wants."""
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGINT, before)
 
 
 def manifest(

@@ -1,6 +1,8 @@
 """The agent's side of a drill, with a target that does as it is told: what becomes of every answer."""
 
-from collections.abc import Iterator, Mapping
+import signal
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
@@ -9,7 +11,13 @@ import pytest
 
 from restoredrill import agent
 from restoredrill.agent import Parts
-from restoredrill.errors import ObjectCorrupt, RestoredrillError, ServerFailed
+from restoredrill.errors import (
+    DeadlineOver,
+    ObjectCorrupt,
+    RestoredrillError,
+    ServerFailed,
+    VaultUnreachable,
+)
 from restoredrill.model import (
     CheckResult,
     CheckSpec,
@@ -27,7 +35,7 @@ from restoredrill.model import (
     Verdict,
 )
 from restoredrill.protocols import Archive, Database, Progress, Restored, Rows
-from tests.stories.samples import MemoryJournal, job, manifest
+from tests.stories.samples import MemoryJournal, interruptible, job, manifest
 
 FULL = Finding(rule="TABLE_MISSING", severity=Severity.CRITICAL, object="public.orders", message="gone")
 
@@ -48,13 +56,16 @@ class Shop:
 class Target:
     """A target that raises where it is told to, and remembers whether it was stopped."""
 
-    fails_at: Mapping[str, BaseException] = field(default_factory=dict)
+    fails_at: Mapping[str, BaseException | Callable[[], object]] = field(default_factory=dict)
     found: tuple[Finding, ...] = ()
     stops: int = 0
 
     def _maybe(self, step: str) -> None:
-        if step in self.fails_at:
-            raise self.fails_at[step]
+        problem = self.fails_at.get(step)
+        if isinstance(problem, BaseException):
+            raise problem
+        if problem is not None:
+            problem()
 
     def start(self, facts: ServerFacts, jobs: int) -> None:
         self._maybe("start")
@@ -73,6 +84,7 @@ class Target:
         return Shop()
 
     def stop(self) -> None:
+        self._maybe("stop")
         self.stops += 1
 
 
@@ -120,6 +132,7 @@ def drill(
     the_job: Job | None = None,
     found: Manifest | RestoredrillError | None = None,
     journal: MemoryJournal | None = None,
+    **more: Any,
 ) -> Report:
     parts = Parts(
         backups=OneBackup(found or manifest()),
@@ -129,6 +142,7 @@ def drill(
         checks={"freshness": fresh},
         render=lambda report: {},
         keep=lambda until: None,
+        **more,
     )
     return agent.run(the_job or job(), parts)
 
@@ -186,6 +200,63 @@ def test_an_interruption_stops_the_server_and_goes_on() -> None:
     target = Target({"restore": KeyboardInterrupt()})
     with pytest.raises(KeyboardInterrupt):
         drill(target)
+    assert target.stops == 1
+
+
+def test_an_interruption_does_not_break_off_the_stopping_of_the_server() -> None:
+    """Promise 4: whoever ends an agent that is ending its server gets both ended."""
+    target = Target({"stop": lambda: signal.raise_signal(signal.SIGINT)})
+    with interruptible(), pytest.raises(KeyboardInterrupt):
+        drill(target)
+    assert target.stops == 1
+
+
+class Limit:
+    """A deadline that passes at the end of the work, and says whether it still holds."""
+
+    def __init__(self, *, passes: bool) -> None:
+        self.on = False
+        self._passes = passes
+
+    @contextmanager
+    def __call__(self) -> Iterator[None]:
+        self.on = True
+        try:
+            yield
+            if self._passes:
+                raise DeadlineOver("drill", "shop", "its deadline passed")
+        finally:
+            self.on = False
+
+
+def test_a_drill_whose_deadline_passes_is_inconclusive_and_reported() -> None:
+    journal, target = MemoryJournal(), Target()
+    assert drill(target, journal=journal, limit=Limit(passes=True)).verdict is Verdict.INCONCLUSIVE
+    assert journal.saved
+    assert target.stops == 1
+
+
+def test_the_deadline_holds_for_the_work_and_for_nothing_after_it() -> None:
+    """A report must be written and a server ended, however late it is."""
+    limit = Limit(passes=False)
+    seen = {}
+
+    class Watched(MemoryJournal):
+        def save(self, report: Report, forms: Mapping[str, str]) -> None:
+            seen["save"] = limit.on
+
+    target = Target(
+        {step: lambda step=step: seen.update({step: limit.on}) for step in ("start", "fingerprint", "stop")}  # type: ignore[misc]
+    )
+    drill(target, journal=Watched(), limit=limit)
+    assert seen == {"start": True, "fingerprint": True, "save": False, "stop": False}
+
+
+def test_a_server_whose_report_cannot_be_written_is_not_kept() -> None:
+    """Nobody would know of it."""
+    target = Target()
+    with pytest.raises(VaultUnreachable):
+        drill(target, job(keep_s=7200), journal=MemoryJournal(full=True))
     assert target.stops == 1
 
 

@@ -1,5 +1,6 @@
 """The controller's side of a drill: what it picks, how it follows, and what it makes of every end."""
 
+import signal
 from datetime import UTC, datetime, timedelta
 
 import pytest
@@ -11,7 +12,7 @@ from restoredrill.drill import DrillRequest
 from restoredrill.errors import Interrupted, UsageError
 from restoredrill.model import Event, Job, Report, VaultSpec, Verdict
 from restoredrill.protocols import MachineState
-from tests.stories.samples import NOW, Machine, MemoryJournal, job, manifest, report
+from tests.stories.samples import NOW, Machine, MemoryJournal, interruptible, job, manifest, report
 
 BACKUPS = [
     manifest(f"2026092{day}T021500Z-000{day}", NOW - timedelta(days=9 - day)) for day in (5, 4, 3, 2, 1)
@@ -68,9 +69,13 @@ def test_only_a_pass_proves() -> None:
 
 def test_a_vault_without_backups_fails_the_drill() -> None:
     """Promise 1: success on nothing is no success."""
-    found = drill.nothing_to_drill(REQUEST, "20260923T031500Z-7f3a", NOW)
+    found = drill.hopeless(REQUEST, "20260923T031500Z-7f3a", drill.no_backup("shop", ()), NOW)
     assert found.verdict is Verdict.FAILED
     assert [f.rule for f in found.findings] == ["NO_BACKUP"]
+
+
+def test_a_vault_with_backups_of_others_only_says_whose() -> None:
+    assert "of blog, store" in drill.no_backup("shop", {"store", "blog"}).hint
 
 
 def test_a_lease_outlasts_its_deadline_and_both_are_in_the_plan() -> None:
@@ -124,6 +129,23 @@ def test_a_drill_past_its_deadline_is_ended_and_inconclusive() -> None:
     assert machine.ended
 
 
+def test_what_an_agent_found_out_counts_though_it_never_ends() -> None:
+    """It hangs, maybe, in ending its server: that is the controller's to do, and no reason to forget."""
+    machine, journal = Machine(looks=10**6), MemoryJournal()
+    journal.saved.append(report(Verdict.FAILED))
+    late = job(started_at=datetime.now(UTC) - timedelta(hours=2), deadline_s=60)
+    assert conduct(machine, journal, late).verdict is Verdict.FAILED
+    assert machine.ended
+
+
+@pytest.mark.parametrize(
+    ("elapsed_s", "pause_s"), [(0.0, 0.25), (4.0, 0.25), (40.0, 2.0), (100.0, 5.0), (7200.0, 5.0)]
+)
+def test_the_vault_is_looked_at_less_often_as_time_goes_on(elapsed_s: float, pause_s: float) -> None:
+    """Each look is a request that costs."""
+    assert drill.pause_s(elapsed_s) == pytest.approx(pause_s)
+
+
 def test_a_pass_that_cannot_be_stored_is_no_pass_but_is_not_lost() -> None:
     journal = MemoryJournal(full=True)
     journal.saved.append(report())
@@ -166,3 +188,36 @@ def test_an_interruption_ends_the_machine_and_is_in_the_vault() -> None:
     assert machine.ended
     assert journal.saved[-1].verdict is Verdict.INCONCLUSIVE
     assert [f.rule for f in journal.saved[-1].findings] == ["INTERRUPTED"]
+
+
+class Breaks(Machine):
+    """It does something that nobody has thought of."""
+
+    def state(self, machine: str) -> MachineState:
+        raise OSError("no space left on device")
+
+
+def test_a_mistake_of_ours_leaves_no_machine() -> None:
+    """Promise 4."""
+    machine = Breaks()
+    with pytest.raises(OSError, match="no space"):
+        conduct(machine, MemoryJournal())
+    assert machine.ended
+
+
+class Unlucky(Machine):
+    """Ctrl-C while it is torn down."""
+
+    def terminate(self, machine: str) -> None:
+        signal.raise_signal(signal.SIGINT)
+        super().terminate(machine)
+
+
+def test_an_interruption_does_not_leave_a_machine_half_torn_down() -> None:
+    """Promise 4: it is heard when the machine is gone and the report of it written."""
+    journal, machine = MemoryJournal(), Unlucky()
+    journal.saved.append(report())
+    with interruptible(), pytest.raises(KeyboardInterrupt):
+        conduct(machine, journal)
+    assert machine.ended
+    assert journal.saved[-1].machine.swept_at is not None
