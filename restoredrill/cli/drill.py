@@ -13,7 +13,7 @@ from restoredrill.cli.frame import command as new_command
 from restoredrill.drill import DrillRequest
 from restoredrill.durations import parse_duration
 from restoredrill.errors import UsageError
-from restoredrill.model import Event, Job, Manifest, Report, make_id
+from restoredrill.model import Event, Finding, Job, Manifest, Report, make_id
 from restoredrill.protocols import Progress
 from restoredrill.reports import units
 from restoredrill.settings import DatabaseConfig
@@ -63,9 +63,10 @@ def command(
     journal = VaultJournal(wiring.store(request.vault, name))
     drill_id = make_id(clock.utcnow(), secrets.token_hex(2))
     backup = _choose(request, journal, seed=int(drill_id[-4:], 16))
-    if backup is None:
-        report = drill.nothing_to_drill(request, drill_id, clock.utcnow())
-        journal.save(report, wiring.render(report))
+    if isinstance(backup, Finding):
+        report = drill.hopeless(request, drill_id, backup, clock.utcnow())
+        if not dry_run:
+            journal.save(report, wiring.render(report))
     else:
         require_fitting_key(backup.recipients, wiring.unsealer(request.decrypt_with, name))
         job = drill.make_job(request, drill_id, backup, clock.utcnow())
@@ -100,11 +101,15 @@ def _request(
     )
 
 
-def _choose(request: DrillRequest, journal: VaultJournal, seed: int) -> Manifest | None:
-    """None if there is no backup at all, which is a failed drill and no usage error."""
-    backups = VaultBackups(wiring.store(request.vault, request.database)).list()
+def _choose(request: DrillRequest, journal: VaultJournal, seed: int) -> Manifest | Finding:
+    """The backup to drill, or why there is none: a failed drill and no usage error."""
+    listing = VaultBackups(wiring.store(request.vault, request.database)).look()
+    backups = [backup for backup in listing.manifests if backup.database == request.database]
+    newest = max(listing.unreadable, key=lambda one: one.backup, default=None)
+    if newest is not None and request.pick == "latest" and all(b.id < newest.backup for b in backups):
+        return drill.unreadable(newest.backup, newest.reason)
     if not backups:
-        return None
+        return drill.no_backup(request.database, {backup.database for backup in listing.manifests})
     wants_proven = request.pick == "oldest-unverified"
     proven = drill.proven_by(journal.reports()) if wants_proven else frozenset[str]()
     return drill.choose(request.pick, backups, proven, seed)
