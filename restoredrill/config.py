@@ -49,9 +49,20 @@ def load(directory: Path) -> Mapping[str, DatabaseConfig]:
             found[path.stem] = parse(_read(path), path.stem, str(path))
         except ConfigError as error:
             problems += error.problems
+    problems += _shared_vaults(directory, found)
     if problems:
         raise ConfigError(str(directory), tuple(problems), hint=_hint(problems))
     return found
+
+
+def _shared_vaults(directory: Path, databases: Mapping[str, DatabaseConfig]) -> Iterator[str]:
+    """Databases in one vault would restore and prune one another's backups."""
+    first: dict[tuple[str, str | None], str] = {}
+    for name, database in databases.items():
+        place = (database.vault.url.rstrip("/"), database.vault.endpoint_url)
+        other = first.setdefault(place, name)
+        if other != name:
+            yield f"{directory / name}.yaml: vault.url: {other} has the same; give each its own prefix"
 
 
 def load_one(directory: Path, name: str) -> DatabaseConfig:

@@ -70,7 +70,7 @@ class Stage:
         archive = backups.open(backup)
         names = tuple(file.name for file in archive.manifest.files)
         file = damage.data_file(b"".join(archive.open("toc.dat")), TABLE, names)
-        name = make_id(clock.utcnow(), secrets.token_hex(2))
+        name = make_id(clock.utcnow(), secrets.token_hex(4))
         return sabotage.plant(archive, backups, name, {file: lambda rows: damage.swap_field(rows, COLUMN)})
 
 

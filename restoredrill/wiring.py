@@ -26,8 +26,11 @@ if TYPE_CHECKING:
 STORED_FORMS = {"report.html": "html"}
 
 
-def store(spec: VaultSpec, database: str) -> VaultStore:
-    """The vault's store. Raises `SecretMissing`, `UsageError`, `VaultDenied`."""
+def store(spec: VaultSpec, database: str, *, attempts: int | None = None) -> VaultStore:
+    """The vault's store; `attempts` at each request instead of the usual ones.
+
+    Raises `SecretMissing`, `UsageError`, `VaultDenied`.
+    """
     where = f"of the vault of {database}"
     located = config.locate(spec, database)
     keys = [
@@ -37,12 +40,12 @@ def store(spec: VaultSpec, database: str) -> VaultStore:
             ("secret_access_key", located.secret_access_key),
         )
     ]
-    return open_store(located, keys[0], keys[1])
+    return open_store(located, keys[0], keys[1], attempts=attempts)
 
 
-def vault(database: DatabaseConfig, purpose: Purpose) -> VaultStore:
+def vault(database: DatabaseConfig, purpose: Purpose, *, attempts: int | None = None) -> VaultStore:
     """The vault's store, with the credentials for `purpose`."""
-    return store(database.vault.spec(purpose), database.name)
+    return store(database.vault.spec(purpose), database.name, attempts=attempts)
 
 
 def located(database: DatabaseConfig, purpose: Purpose) -> VaultSpec:

@@ -34,7 +34,7 @@ def _take(context: Context, database: DatabaseConfig) -> Manifest:
         raise UsageError("back up", database.name, "its file has no backup section", hint=hint)
     source, backups = wiring.source(database), wiring.writer(database)
     require_conditional_writes(wiring.vault(database, "backup"), database.vault.url)
-    name = make_id(clock.utcnow(), secrets.token_hex(2))
+    name = make_id(clock.utcnow(), secrets.token_hex(4))
     directory = wiring.machines_directory(database)
     with workplace(directory, name, database.name, LONGEST) as home, context.progress() as progress:
         request = BackupRequest(

@@ -20,6 +20,7 @@ from restoredrill.protocols import Unsealer
 from restoredrill.settings import DatabaseConfig
 from restoredrill.vault.sealing import AgeSealer
 
+_ATTEMPTS = 2  # at each request to the vault: somebody waits for the answer
 _MARKS = {Outcome.OK: "ok     ", Outcome.FAILED: "FAILED ", Outcome.SKIPPED: "skipped"}
 
 
@@ -63,9 +64,11 @@ def _patient(database: DatabaseConfig) -> Patient:
         source=None if backup is None else lambda: _source(database),
         client=None if backup is None else lambda major: _told(toolchain.client_for(major, tools)),
         server=None if drill is None else lambda major: _told(toolchain.server_for(major, tools)),
-        writer=None if backup is None else lambda: wiring.vault(database, "backup"),
-        reader=None if drill is None else lambda: wiring.vault(database, "restore"),
-        pruner=None if database.vault.prune_as is None else lambda: wiring.vault(database, "prune"),
+        writer=None if backup is None else lambda: wiring.vault(database, "backup", attempts=_ATTEMPTS),
+        reader=None if drill is None else lambda: wiring.vault(database, "restore", attempts=_ATTEMPTS),
+        pruner=None
+        if database.vault.prune_as is None
+        else lambda: wiring.vault(database, "prune", attempts=_ATTEMPTS),
         sealer=None if backup is None else lambda: AgeSealer(backup.encrypt_to),
         unsealer=None if drill is None or drill.decrypt_with is None else lambda: _unsealer(database),
         can_isolate=None if drill is None or drill.network == "open" else process.can_isolate,

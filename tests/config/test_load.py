@@ -107,8 +107,9 @@ def test_the_writer_does_it_all_where_nobody_else_is_named() -> None:
 
 def test_loads_every_file_by_name(tmp_path: Path) -> None:
     for name in ("shop.yaml", "CRM-2.yml", ".hidden.yaml", "README.md", ".#shop.yaml"):
+        good = name.endswith("l") and name[0] != "."
         (tmp_path / name).write_text(
-            SMALLEST if name.endswith("l") and name[0] != "." else "{", encoding="utf-8"
+            SMALLEST.replace("///", f"///{name}/") if good else "{", encoding="utf-8"
         )
     assert list(config.load(tmp_path)) == ["CRM-2", "shop"]
 
@@ -186,3 +187,13 @@ def test_an_unknown_database_lists_those_there_are(tmp_path: Path) -> None:
         config.load_one(tmp_path, "shpo")
     assert str(caught.value) == f"find database 'shpo': no such file in {tmp_path}"
     assert caught.value.hint == "did you mean shop? there is crm, shop"
+
+
+def test_two_databases_in_one_vault_are_refused(tmp_path: Path) -> None:
+    """They would restore and prune one another's backups."""
+    for name, url in (("a", "s3://b/x"), ("b", "s3://b/y"), ("c", "s3://b/x/")):
+        (tmp_path / f"{name}.yaml").write_text(f"vault: {{url: '{url}'}}\ndrill: {{}}\n")
+    with pytest.raises(ConfigError) as caught:
+        config.load(tmp_path)
+    (problem,) = caught.value.problems
+    assert problem.startswith(f"{tmp_path / 'c.yaml'}: vault.url: a has the same")
