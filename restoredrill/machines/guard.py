@@ -1,4 +1,5 @@
-"""The timer inside a local machine: a process of its own that ends the machine when its lease is over.
+"""The timer inside a local machine: a process of its own that ends the machine when its lease is over, or
+agent and controller are both gone.
 
 Started before the agent and in another session, so that neither a dead controller nor a hanging agent keeps a
 server alive. It reads the lease anew each time: `--keep` moves its end.
@@ -8,14 +9,14 @@ import sys
 from pathlib import Path
 
 from restoredrill import clock
-from restoredrill.machines.local import end_machine, expired
+from restoredrill.machines.local import deserted, end_machine, expired
 
 LOOK_EVERY_S = 1.0
 
 
 def watch(home: Path) -> None:
-    """Wait until the machine is gone or its lease over; then make sure of it."""
-    while home.exists() and not expired(home, clock.utcnow()):
+    """Wait until the machine is gone, its lease over or everybody else dead; then make sure of it."""
+    while home.exists() and not expired(home, clock.utcnow()) and not deserted(home):
         clock.sleep(LOOK_EVERY_S)
     end_machine(home)
 

@@ -39,6 +39,7 @@ class LeaseFile(Document):
     expires_at: datetime
     agent: Proc | None = None
     guard: Proc | None = None
+    launcher: Proc | None = None  # whoever waits for the agent and tears down after it
     kept: bool = False  # a passed drill left running on purpose
 
 
@@ -66,7 +67,11 @@ class LocalMachine:
         home = self._home(job.drill)
         _make(self._directory, home)
         lease = LeaseFile(
-            drill=job.drill, database=job.database, started_at=job.started_at, expires_at=job.expires_at
+            drill=job.drill,
+            database=job.database,
+            started_at=job.started_at,
+            expires_at=job.expires_at,
+            launcher=process.myself(),
         )
         _write(home / LEASE, lease.model_dump_json())
         _write(home / "job.json", job.model_dump_json(by_alias=True))
@@ -141,6 +146,14 @@ def expired(home: Path, now: datetime) -> bool:
     """Is this machine's time over? One without a readable lease has none."""
     lease = _read(home)
     return lease is None or now >= lease.expires_at
+
+
+def deserted(home: Path) -> bool:
+    """Is nobody left who works in this machine, and nobody who would tear it down?"""
+    lease = _read(home)
+    if lease is None or lease.kept or lease.agent is None or lease.launcher is None:
+        return False
+    return not process.alive(lease.agent) and not process.alive(lease.launcher)
 
 
 def end_machine(home: Path) -> None:
