@@ -110,6 +110,8 @@ class _Gone:
     def explains(self, kind: str, name: str) -> bool:
         if kind in _PARTS:
             return name.startswith(self._prefixes)
+        if kind == "extension schema":
+            return f"extension {name}" in self._objects
         if kind not in _SAYINGS:
             return False
         thing = name.rpartition(" to ")[0] if kind == "grant" else name

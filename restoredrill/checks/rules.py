@@ -25,6 +25,11 @@ class Rule:
 RULES: Final[Mapping[str, Rule]] = {
     # the archive in the vault
     "NO_BACKUP": Rule(_HIGH, "there is no backup to drill", "take one with `restoredrill backup`"),
+    "MANIFEST_UNREADABLE": Rule(
+        _CRITICAL,
+        "the newest backup's manifest can't be read",
+        "take another; `--backup ID` drills an older one",
+    ),
     "OBJECT_CORRUPT": Rule(
         _CRITICAL,
         "a stored object is not what its manifest says",

@@ -16,10 +16,15 @@ RICH = Path(__file__).with_name("rich.sql")
 
 
 def fingerprint_of(
-    server: SourceServer, name: str, level: FingerprintLevel = FingerprintLevel.CONTENT, *, jobs: int = 2
+    server: SourceServer,
+    name: str,
+    level: FingerprintLevel = FingerprintLevel.CONTENT,
+    *,
+    jobs: int = 2,
+    role: str = "postgres",
 ) -> Fingerprint:
     """The fingerprint of a database that nobody writes to."""
-    return fingerprint.take(lambda: psycopg.connect(server.url(name)), level, jobs, silent)
+    return fingerprint.take(lambda: psycopg.connect(server.url_as(role, name)), level, jobs, silent)
 
 
 def silent(message: str, percent: float | None, mb_per_s: float | None) -> None:

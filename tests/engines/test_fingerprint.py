@@ -53,6 +53,20 @@ def test_a_copy_of_everything_is_the_same(
     assert empty <= {"security label", "collation version"}
 
 
+def test_a_role_that_may_only_read_sees_all_that_a_superuser_sees(
+    rich: Callable[[int], str], source_server: Servers
+) -> None:
+    server = source_server(14)
+    name = rich(14)
+    with server.connect(name) as connection:
+        connection.execute(
+            "DO $$ BEGIN CREATE ROLE rich_dumper LOGIN BYPASSRLS;"
+            " EXCEPTION WHEN duplicate_object THEN END $$;"
+            f"GRANT pg_read_all_data TO rich_dumper; GRANT CONNECT ON DATABASE {name} TO rich_dumper".encode()
+        )
+    assert fingerprint_of(server, name) == fingerprint_of(server, name, role="rich_dumper")
+
+
 @pytest.mark.parametrize(("major", "newer"), [(14, 17), (17, 18)])
 def test_a_copy_on_a_newer_major_has_the_same_content_and_names(
     major: int, newer: int, rich: Callable[[int], str], source_server: Servers, tmp_path: Path

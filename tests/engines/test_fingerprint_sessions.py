@@ -156,7 +156,7 @@ def test_rows_that_row_security_would_hide_are_an_error(guarded: str, server: So
             "ALTER TABLE mine ENABLE ROW LEVEL SECURITY; GRANT SELECT ON secret TO nobody_much"
         )
     with pytest.raises(psycopg.errors.InsufficientPrivilege, match="row-level security"):
-        fingerprint_of_role(server, "nobody_much", guarded)
+        fingerprint_of(server, guarded, role="nobody_much")
 
 
 def test_one_sessions_failure_ends_the_others(server: SourceServer) -> None:
@@ -192,10 +192,6 @@ def wait_until_somebody_sleeps(watcher: psycopg.Connection) -> None:
     raise AssertionError("nobody sleeps")
 
 
-def fingerprint_of_role(server: SourceServer, role: str, name: str) -> Fingerprint:
-    return fingerprint.take(lambda: psycopg.connect(server.url_as(role, name)), CONTENT, 1, silent)
-
-
 # What is not an ordinary table ----------------------------------------------------------------------------
 
 LARGE_OBJECTS = """
@@ -217,7 +213,7 @@ def test_large_objects_are_the_same_for_a_role_that_may_not_read_their_catalogue
 ) -> None:
     name = server.database(LARGE_OBJECTS)
     as_superuser = large_objects(fingerprint_of(server, name))
-    as_reader = large_objects(fingerprint_of_role(server, "lo_reader", name))
+    as_reader = large_objects(fingerprint_of(server, name, role="lo_reader"))
     server.drop(name)
     assert as_superuser == as_reader
     assert as_superuser.rows == 4

@@ -78,7 +78,6 @@ LOST = {
     ),
     "DROP EXTENSION pg_trgm CASCADE": (
         "EXTENSION_MISSING pg_trgm",
-        "OBJECT_MISSING pg_trgm",
         "OBJECT_MISSING app.booking_note",
     ),
     'DROP SCHEMA "Odd ""schema"". name" CASCADE': (
