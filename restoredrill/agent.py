@@ -46,6 +46,18 @@ ARCHIVE_RULES = frozenset(
     }
 )
 
+# What an error that ends a drill is called in the report, by its class.
+BACKUP_RULES = {
+    "ObjectCorrupt": "OBJECT_CORRUPT",
+    "ArchiveCorrupt": "ARCHIVE_CORRUPT",
+    "VaultMissing": "OBJECT_NOT_THERE",
+}
+OBSTACLE_RULES = {
+    "DeadlineOver": "DEADLINE_OVER",
+    "DiskFull": "DISK_FULL",
+    "ServerFailed": "SERVER_DIED",
+}
+
 Compare = Callable[[Manifest, Fingerprint], tuple[CheckResult, ...]]
 """Results for the checks `structure` and `content` (or `rows`): what was dumped against what was restored."""
 
@@ -154,6 +166,7 @@ class _Story:
         self._findings: list[Finding] = []
         self._not_proven: list[str] = []
         self._broken: str | None = None
+        self._obstacle: tuple[Finding, ...] = ()  # what broke it off, where that has a name
         self._slowest_part: str | None = None  # of the restore
         self._rto_s: float | None = None
 
@@ -193,7 +206,8 @@ class _Story:
             bottleneck=self._bottleneck(),
             planned=self._planned(),
             checks=judgement.checks,
-            findings=judgement.findings,
+            # Beside the judgement: an obstacle says nothing about the backup, so it fails nothing.
+            findings=(*judgement.findings, *self._obstacle),
             not_proven=tuple(self._not_proven),
             started_at=job.started_at,
             finished_at=clock.utcnow(),
@@ -271,7 +285,9 @@ class _Story:
     def _stopped_by(self, error: RestoredrillError) -> None:
         """What is bad about the backup is a finding; what could not be found out breaks the drill off."""
         if error.exit_code is Exit.FAILED or isinstance(error, VaultMissing):
-            self._findings.append(_finding(error))
+            self._findings.append(_finding(error, BACKUP_RULES.get(type(error).__name__, "RESTORE_ERROR")))
+        elif type(error).__name__ in OBSTACLE_RULES:
+            self._obstacle = (_finding(error, OBSTACLE_RULES[type(error).__name__]),)
         self._broken = str(error) + (f" ({error.hint})" if error.hint else "")
         self._teller.tell("drill", "note", str(error))
 
@@ -337,16 +353,7 @@ def _result(name: str, kind: str, findings: tuple[Finding, ...], well: str, seco
     )
 
 
-def _finding(error: RestoredrillError) -> Finding:
-    rule = {
-        "ObjectCorrupt": "OBJECT_CORRUPT",
-        "ArchiveCorrupt": "ARCHIVE_CORRUPT",
-        "VaultMissing": "OBJECT_NOT_THERE",
-    }
+def _finding(error: RestoredrillError, rule: str) -> Finding:
     return Finding(
-        rule=rule.get(type(error).__name__, "RESTORE_ERROR"),
-        severity=Severity.CRITICAL,
-        object=error.thing,
-        message=str(error),
-        hint=error.hint,
+        rule=rule, severity=Severity.CRITICAL, object=error.thing, message=str(error), hint=error.hint
     )
