@@ -52,7 +52,7 @@ create policy mine on lines using (id > 0);
 alter table lines enable row level security;
 comment on table lines is 'it''s';
 """
-ROLES = ("shop owner", "readers")
+ROLES = (b"shop owner", b"readers", b"caf\xc3\xa9")
 
 
 @pytest.fixture
@@ -89,7 +89,7 @@ def clean_roles(source_server: Callable[[int], SourceServer]) -> Iterator[Callab
             for (name,) in connection.execute("select datname from pg_database where datname ~ '^(db|odd)'"):
                 source.drop(name)
             for role in ROLES:
-                connection.execute(f'drop role if exists "{role}"'.encode())
+                connection.execute(b'drop role if exists "%s"' % role)
 
 
 def described(url: str) -> Fingerprint:
@@ -184,6 +184,7 @@ def test_other_encodings_come_back_byte_for_byte(
     with source.connect(name) as connection:
         if name == "db_ascii":
             connection.execute(b"insert into t values (E'caf\\xe9')")
+            connection.execute(b'create role "caf\xc3\xa9"; alter table t owner to "caf\xc3\xa9"')
         else:
             connection.execute("insert into t values (convert_from('\\xe9fc', 'LATIN1'))")
     backup = dump(source, name)

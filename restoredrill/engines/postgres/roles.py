@@ -42,6 +42,9 @@ _MEMBERSHIP = re.compile(
     r"\s*GRANT\s+(\"(?:[^\"]|\"\")+\"|\S+)\s+TO\s+(\"(?:[^\"]|\"\")+\"|[^\s;]+)", re.IGNORECASE
 )
 
+# As bytes: a role's name is in no encoding.
+_NAMES = rb"SELECT replace(rolname::text, '\', '\\')::bytea FROM pg_catalog.pg_roles"
+
 _EXISTS = "42710"
 _HINT = "restore globals.sql by hand on a scratch server to see the statement"
 
@@ -97,9 +100,13 @@ def restore_from(
     harmless: tuple[str, ...] = ()
     if any(file.name == NAME for file in archive.manifest.files):
         findings, harmless = restore(connection, unpacked(archive.open(NAME)))
-    there = {name for (name,) in connection.execute(b"SELECT rolname FROM pg_catalog.pg_roles")}
-    missing = tuple(_missing(role) for role in needed if role not in there)
-    return (*findings, *missing), harmless
+    there = {bytes(name) for (name,) in connection.execute(_NAMES)}
+    # A source in SQL_ASCII has bytes for names, which were read as LATIN1.
+    missing = (
+        role for role in needed if there.isdisjoint({role.encode(), role.encode("latin-1", "replace")})
+    )
+    missed = tuple(_missing(role) for role in missing)
+    return (*findings, *missed), harmless
 
 
 def restore(connection: psycopg.Connection, script: bytes) -> tuple[tuple[Finding, ...], tuple[str, ...]]:
@@ -109,6 +116,7 @@ def restore(connection: psycopg.Connection, script: bytes) -> tuple[tuple[Findin
     """
     findings: list[Finding] = []
     harmless: list[str] = []
+    made_by_initdb = _bootstrap(connection)
     for statement in statements(script):
         try:
             connection.execute(statement)
@@ -116,11 +124,20 @@ def restore(connection: psycopg.Connection, script: bytes) -> tuple[tuple[Findin
             said = as_ours(error, TARGET, "restore", subject(statement))
             if connection.closed or isinstance(said, DiskFull):
                 raise said from error
+            if error.sqlstate == _EXISTS and said.thing == made_by_initdb:
+                continue
             if error.sqlstate == _EXISTS or said.thing.startswith("tablespace "):
                 harmless.append(str(said))
             else:
                 findings.append(_finding(statement, said.thing, str(said)))
     return tuple(findings), tuple(harmless)
+
+
+def _bootstrap(connection: psycopg.Connection) -> str:
+    """The role that was here first, as `subject` calls it: the script makes it, too."""
+    query = b"SELECT quote_ident(rolname) FROM pg_catalog.pg_roles WHERE oid = 10"
+    row = connection.execute(query).fetchone()
+    return f"role {row[0]}" if row else ""
 
 
 def subject(statement: bytes) -> str:
