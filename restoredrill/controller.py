@@ -57,7 +57,7 @@ class Controller:
         self._say(f"{run.key}: starts")
         try:
             ended = self._runner.carry_out(run)
-        except RestoredrillError as error:
+        except (RestoredrillError, OSError) as error:  # OSError: no memory or no room for one more process
             self._say(f"{run.key}: could not be started: {error}")
             return
         self._say(

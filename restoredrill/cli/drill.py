@@ -61,8 +61,8 @@ def command(
     database = context.database(name)
     request = _request(database, pick, machine, keep)
     journal = VaultJournal(wiring.store(request.vault, name))
-    drill_id = make_id(clock.utcnow(), secrets.token_hex(2))
-    backup = _choose(request, journal, seed=int(drill_id[-4:], 16))
+    drill_id = make_id(clock.utcnow(), secrets.token_hex(4))
+    backup = _choose(request, journal, seed=int(drill_id[-8:], 16))
     if isinstance(backup, Finding):
         report = drill.hopeless(request, drill_id, backup, clock.utcnow())
         if not dry_run:

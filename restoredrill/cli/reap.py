@@ -1,5 +1,6 @@
 """`restoredrill reap`: end machines that outlived their lease, and what a killed drill or backup has left."""
 
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 import click
@@ -18,16 +19,21 @@ from restoredrill.machines.reaper import Reaped
 @click.option("--dry-run", is_flag=True, help="Say what would be ended and end nothing.")
 def command(context: Context, dry_run: bool) -> Answer:
     """End every machine on this host whose lease is over or whose drill is gone. Needs no file."""
-    reaped: list[Reaped] = []
-    for directory in _directories(context):
-        machine = LocalMachine(directory, {})
-        if dry_run:
-            reaped += reaper.overdue(machine.leases(), clock.utcnow())
-        else:
-            reaped += reaper.reap(machine, clock.utcnow(), context.tell)
+    reaped = _overdue(context) if dry_run else end_overdue(context, context.tell)
     left = [one for one in reaped if one.problem is not None]
     status = Exit.LEFTOVERS if left else Exit.PASSED
     return Answer({"dry_run": dry_run, "reaped": reaped}, _text(reaped, dry_run), status)
+
+
+def end_overdue(context: Context, say: Callable[[str], None]) -> tuple[Reaped, ...]:
+    """End whatever is overdue in any place that a file names, one line of `say` for each."""
+    machines = (LocalMachine(directory, {}) for directory in _directories(context))
+    return tuple(one for machine in machines for one in reaper.reap(machine, clock.utcnow(), say))
+
+
+def _overdue(context: Context) -> tuple[Reaped, ...]:
+    machines = (LocalMachine(directory, {}) for directory in _directories(context))
+    return tuple(one for machine in machines for one in reaper.overdue(machine.leases(), clock.utcnow()))
 
 
 def _directories(context: Context) -> tuple[Path, ...]:
@@ -41,7 +47,7 @@ def _directories(context: Context) -> tuple[Path, ...]:
     return tuple(sorted(found))
 
 
-def _text(reaped: list[Reaped], dry_run: bool) -> str:
+def _text(reaped: Sequence[Reaped], dry_run: bool) -> str:
     if not reaped:
         return "nothing outlived its lease"
     verb = "would end" if dry_run else "ended"

@@ -1,16 +1,19 @@
 """`restoredrill serve`: backups and drills by their cron lines, until SIGTERM."""
 
 import threading
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 
 from restoredrill import clock, config
+from restoredrill.cli import reap
 from restoredrill.cli.frame import Answer, Context
 from restoredrill.cli.frame import command as new_command
 from restoredrill.cli.output import complain
 from restoredrill.controller import Controller, Ended, Run
 from restoredrill.errors import Exit, UsageError
-from restoredrill.machines.children import Children
+from restoredrill.interruptions import postponed
+from restoredrill.machines.children import Children, lock
 from restoredrill.settings import DatabaseConfig
 
 PATIENCE_S = 8.0  # for what runs to clean up after SIGTERM; the whole of it ends within 10
@@ -31,17 +34,35 @@ def command(context: Context) -> Answer:
     state = config.state_directory()
     runner = _Restoredrill(Children(state / "locks", config.own_environment()), context.schedules)
     schedule = Schedule(state / "schedule.sqlite", Controller(runner, _log).due, _log)
-    schedule.start(runs)
-    for run, at in schedule.upcoming():
-        _log(f"{run.key}: next at {at.isoformat(timespec='seconds')} ({run.cron}, {run.timezone})")
-    try:
-        threading.Event().wait()
-    except KeyboardInterrupt:
-        _log("stopping")
-    finally:
-        runner.stop(PATIENCE_S)
-        schedule.stop()
+    with _alone(state):
+        try:
+            reap.end_overdue(context, _log)
+            schedule.start(runs)
+            for run, at in schedule.upcoming():
+                _log(f"{run.key}: next at {at.isoformat(timespec='seconds')} ({run.cron}, {run.timezone})")
+            threading.Event().wait()
+        except KeyboardInterrupt:
+            _log("stopping")
+        finally:
+            with postponed():
+                runner.stop(PATIENCE_S)
+                schedule.stop()
     return Answer({"stopped": True}, "stopped", Exit.PASSED)
+
+
+@contextmanager
+def _alone(state: Path) -> Iterator[None]:
+    """Two of them with one state would each drop the other's runs, or run the same ones twice."""
+    hint = "end the other one, or give this one a directory of its own: RESTOREDRILL_STATE"
+    with ExitStack() as stack:
+        try:
+            held = stack.enter_context(lock(state / "serve.lock"))
+        except OSError as error:
+            reason = (error.strerror or "?").lower()
+            raise UsageError("lock", str(state), reason, hint="set RESTOREDRILL_STATE") from error
+        if held is None:
+            raise UsageError("use", str(state), "another `restoredrill serve` does", hint=hint)
+        yield
 
 
 def planned(databases: Mapping[str, DatabaseConfig]) -> tuple[Run, ...]:

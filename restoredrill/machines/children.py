@@ -6,7 +6,7 @@ import signal
 import sys
 import threading
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager
 from pathlib import Path
 
 from restoredrill import process
@@ -35,7 +35,17 @@ class Children:
         stopped.
         """
         with self._lock(key) as held:
-            if held is None or self._stopping:
+            child = None if held is None else self._start(key, words, held)
+            if child is None:
+                return None
+            out, err = child.communicate()
+            with self._guard:
+                del self._running[key]
+            return Finished(child.returncode, out.decode(errors="replace"), err.decode(errors="replace"))
+
+    def _start(self, key: str, words: Sequence[str], held: int) -> process.Child | None:
+        with self._guard:  # so that `stop` either sees this child or is seen here
+            if self._stopping:
                 return None
             child = process.start(
                 [*self._program, *words],
@@ -44,17 +54,13 @@ class Children:
                 stderr=process.PIPE,
                 held=(held,),
             )
-            with self._guard:
-                self._running[key] = process.identify(child.pid) or Proc(child.pid, 0.0)
-            out, err = child.communicate()
-            with self._guard:
-                del self._running[key]
-            return Finished(child.returncode, out.decode(errors="replace"), err.decode(errors="replace"))
+            self._running[key] = process.identify(child.pid) or Proc(child.pid, 0.0)
+            return child
 
     def stop(self, patience_s: float) -> None:
         """SIGTERM to all at once, SIGKILL to those that are still there after `patience_s`."""
-        self._stopping = True
         with self._guard:
+            self._stopping = True
             running = tuple(self._running.values())
         enders = [
             threading.Thread(
@@ -67,14 +73,20 @@ class Children:
         for ender in enders:
             ender.join()
 
-    @contextmanager
-    def _lock(self, key: str) -> Iterator[int | None]:
-        self._locks.mkdir(mode=0o700, parents=True, exist_ok=True)
-        held = os.open(self._locks / f"{key.replace('/', '_')}.lock", os.O_RDWR | os.O_CREAT, 0o600)
-        try:
-            yield held if _taken(held) else None
-        finally:
-            os.close(held)  # the child has its own copy: the lock lives on in it
+    def _lock(self, key: str) -> AbstractContextManager[int | None]:
+        # The child has its own copy of the open file: the lock lives on in it.
+        return lock(self._locks / f"{key.replace('/', '_')}.lock")
+
+
+@contextmanager
+def lock(path: Path) -> Iterator[int | None]:
+    """The open file that holds the lock, None if somebody else has it. Raises `OSError`."""
+    path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+    held = os.open(path, os.O_RDWR | os.O_CREAT, 0o600)
+    try:
+        yield held if _taken(held) else None
+    finally:
+        os.close(held)
 
 
 def _taken(held: int) -> bool:

@@ -66,6 +66,7 @@ def test_a_run_that_still_goes_on_is_skipped_and_said() -> None:
 
 def test_a_run_that_cannot_start_does_not_end_the_service() -> None:
     assert "could not be started" in said(BACKUP, ToolMissing("start", "restoredrill", "no such program"))
+    assert "could not be started" in said(BACKUP, OSError(12, "Cannot allocate memory"))
 
 
 def children(tmp_path: Path) -> Children:
@@ -114,3 +115,16 @@ time.sleep(600)
     thread.join(60)
     assert cleaned.exists()
     assert here.run("drill shop", ["print(1)"]) is None, "nothing starts after stop"
+
+
+def test_stop_misses_no_child_that_starts_at_that_moment(tmp_path: Path) -> None:
+    """It would be waited for until it ends by itself, hours later."""
+    for number in range(20):
+        here = children(tmp_path / str(number))
+        sleeps = ["import time; time.sleep(600)"]
+        thread = threading.Thread(target=here.run, args=("backup shop", sleeps))
+        thread.start()
+        time.sleep(0.0005 * number)
+        here.stop(patience_s=0)
+        thread.join(60)
+        assert not thread.is_alive()

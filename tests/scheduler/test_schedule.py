@@ -1,5 +1,7 @@
 """When things run: missed times, restarts, changes and clocks that jump."""
 
+import contextlib
+import sqlite3
 import threading
 import time
 from collections.abc import Callable
@@ -12,6 +14,7 @@ from apscheduler.jobstores.sqlalchemy import SQLAlchemyJobStore
 
 from restoredrill import scheduler
 from restoredrill.controller import Run
+from restoredrill.errors import UsageError
 from restoredrill.scheduler import Schedule, trigger
 
 NIGHTLY = Run("shop", "drill", "0 3 * * *", "Europe/Berlin")
@@ -38,7 +41,7 @@ def schedule(store: Path, calls: Calls) -> Schedule:
 def overdue(store: Path, run: Run, by: timedelta) -> None:
     """A store as a service leaves it that was down when `run` came due."""
     jobstores = {"default": SQLAlchemyJobStore(url=f"sqlite:///{store}")}
-    before = scheduler.Background(timezone=ZoneInfo("UTC"), jobstores=jobstores)
+    before = scheduler.Background(print, timezone=ZoneInfo("UTC"), jobstores=jobstores)
     before.start(paused=True)
     before.add_job(
         scheduler._fire,
@@ -107,6 +110,71 @@ def test_what_is_no_longer_wanted_is_dropped(tmp_path: Path) -> None:
     assert [run for run, _ in running.upcoming()] == [YEARLY]
     running.stop()
     assert calls.runs == []
+
+
+def test_a_store_that_cannot_be_written_delays_a_run_and_ends_nothing(tmp_path: Path) -> None:
+    """A full disk for a while: the run comes afterwards, once, and the schedule lives on."""
+    store = tmp_path / "runs.sqlite"
+    overdue(store, YEARLY, timedelta(hours=5))
+    calls = Calls()
+    running = schedule(store, calls)
+    with contextlib.closing(sqlite3.connect(store, isolation_level=None)) as other:
+        other.execute("BEGIN IMMEDIATE")  # readers read on, whoever writes gets an error
+        running._scheduler.start()
+        eventually(lambda: calls.said)
+        assert calls.runs == [], "what can't be noted does not start"
+        other.execute("ROLLBACK")
+    assert calls.came.wait(60)
+    ((_, at),) = running.upcoming()
+    running.stop()
+    assert calls.runs == [YEARLY]
+    assert at > datetime.now(UTC)
+    assert "can't be kept" in calls.said[0]
+    assert "UPDATE" not in calls.said[0]
+
+
+def test_a_run_is_noted_before_it_begins(tmp_path: Path) -> None:
+    """Killed at its very first moment, it does not run again."""
+    store = tmp_path / "runs.sqlite"
+    overdue(store, YEARLY, timedelta(hours=5))
+    noted: list[float] = []
+    began = threading.Event()
+
+    def look(run: Run) -> None:
+        with contextlib.closing(sqlite3.connect(store)) as other:
+            noted.extend(row[0] for row in other.execute("SELECT next_run_time FROM apscheduler_jobs"))
+        began.set()
+
+    running = Schedule(store, look, print)
+    running.start([YEARLY])
+    assert began.wait(60)
+    running.stop()
+    assert noted[0] > time.time()
+
+
+def test_a_store_that_cannot_be_opened_is_said_with_a_hint(tmp_path: Path) -> None:
+    (tmp_path / "file").write_text("")
+    running = schedule(tmp_path / "file" / "runs.sqlite", Calls())
+    with pytest.raises(UsageError, match=r"runs\.sqlite") as caught:
+        running.start([YEARLY])
+    running.stop()
+    assert "RESTOREDRILL_STATE" in caught.value.hint
+
+
+def test_a_run_that_raises_is_said_and_comes_again(tmp_path: Path) -> None:
+    store = tmp_path / "runs.sqlite"
+    overdue(store, YEARLY, timedelta(hours=5))
+    calls = Calls()
+
+    def broken(run: Run) -> None:
+        raise ZeroDivisionError("no such number")
+
+    running = Schedule(store, broken, calls.said.append)
+    running.start([YEARLY])
+    eventually(lambda: calls.said)
+    assert [run for run, _ in running.upcoming()] == [YEARLY]
+    running.stop()
+    assert "ZeroDivisionError: no such number" in calls.said[0]
 
 
 def test_two_runs_of_one_database_and_kind_never_overlap(tmp_path: Path) -> None:
