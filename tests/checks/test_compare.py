@@ -1,10 +1,23 @@
 """What two fingerprints that differ are said to differ in, and what can't be compared."""
 
+from datetime import UTC, datetime
+
 import pytest
 
 from restoredrill.checks import compare
+from restoredrill.checks.fingerprint import compare as of_backup
 from restoredrill.checks.fingerprint import content, structure
-from restoredrill.model import Finding, Fingerprint, FingerprintLevel, Outcome, Severity, TableFingerprint
+from restoredrill.engines.postgres import tables
+from restoredrill.model import (
+    Finding,
+    Fingerprint,
+    FingerprintLevel,
+    Manifest,
+    Outcome,
+    ServerFacts,
+    Severity,
+    TableFingerprint,
+)
 
 CONTENT, ROWS = FingerprintLevel.CONTENT, FingerprintLevel.ROWS
 
@@ -12,7 +25,7 @@ Objects = dict[str, dict[str, str]]
 
 
 def taken(
-    *tables: tuple[str, int, str | None],
+    *known: tuple[str, int, str | None],
     level: FingerprintLevel = CONTENT,
     algorithm: str = "pg-row-chain/1",
     version_num: int = 170010,
@@ -23,7 +36,7 @@ def taken(
         level=level,
         algorithm=algorithm,
         version_num=version_num,
-        tables=tuple(TableFingerprint(table=t, rows=rows, digest=digest) for t, rows, digest in tables),
+        tables=tuple(TableFingerprint(table=t, rows=rows, digest=digest) for t, rows, digest in known),
         sequences=sequences or {},
         objects=objects or {},
     )
@@ -208,3 +221,58 @@ def test_many_findings_are_counted_and_not_listed() -> None:
     assert missing[-1].object == "(120 more)"
     assert missing[-1].severity is Severity.CRITICAL
     assert {f.rule for f in findings} == {"TABLE_MISSING", "TABLE_EXTRA", "OBJECT_MISSING"}
+
+
+# Of a backup ----------------------------------------------------------------------------------------------
+
+
+def manifest(fingerprint: Fingerprint) -> Manifest:
+    facts = ServerFacts(
+        version="17.10",
+        version_num=170010,
+        database="shop",
+        encoding="UTF8",
+        collate="C",
+        ctype="C",
+        size_bytes=1,
+    )
+    at = datetime(2026, 3, 1, tzinfo=UTC)
+    return Manifest(
+        id="20260301T000000Z-abcd",
+        database="shop",
+        started_at=at,
+        taken_at=at,
+        finished_at=at,
+        server=facts,
+        client_version="17.10",
+        files=(),
+        fingerprint=fingerprint,
+        made_by="tests",
+    )
+
+
+@pytest.mark.parametrize(
+    ("level", "names"), [(CONTENT, ["structure", "content"]), (ROWS, ["structure", "rows"])]
+)
+def test_a_backup_is_compared_as_far_as_its_fingerprint_goes(
+    level: FingerprintLevel, names: list[str]
+) -> None:
+    there = taken(ORDERS, level=level, objects=THERE)
+    results = of_backup(manifest(there), there)
+    assert [r.name for r in results] == names
+    assert {r.outcome for r in results} == {Outcome.PASSED}
+
+
+def test_without_a_fingerprint_there_is_no_result() -> None:
+    nothing = Fingerprint(level=FingerprintLevel.NONE, algorithm="pg-row-chain/1")
+    assert of_backup(manifest(nothing), taken(ORDERS, objects=THERE)) == ()
+
+
+def test_a_fingerprint_that_does_not_say_its_major_has_that_of_its_server() -> None:
+    there = taken(ORDERS, version_num=0, objects=THERE)
+    changed = taken(ORDERS, objects={**THERE, "index": {"public.orders_x": "9"}})
+    assert [f.rule for f in of_backup(manifest(there), changed)[0].findings] == ["OBJECT_DIFFERS"]
+
+
+def test_large_objects_have_one_name() -> None:
+    assert compare.LARGE_OBJECTS == tables.LARGE_OBJECTS

@@ -2,7 +2,7 @@
 
 Identities are quoted and qualified. A definition holds what the source's owner decided (never a row, never an
 OID) and nothing that a restore may change without harm. They need `search_path` to be empty, so that every
-name in them is qualified. `$name` stands for what differs between majors, see `PIECES`.
+name in them is qualified. `$name` stands for what differs between majors, see inventory.py.
 
 Left out on purpose: whatever belongs to an extension (it comes with the extension), temporary and system
 schemas, tablespaces (a restore puts everything into one), subscriptions (a copy must not connect to the
@@ -22,6 +22,7 @@ _CAST = (
 
 
 def loose(text: str) -> str:
+    """A deparsed expression so that two servers say the same of the same; see above."""
     return (
         f"(SELECT CASE WHEN strpos(d, 'ARRAY[') > 0 THEN translate(regexp_replace(d, '{_CAST}', '', 'g'),"
         f" '() ' || chr(10), '') ELSE d END FROM (SELECT {text} AS d OFFSET 0) loose)"
@@ -37,6 +38,7 @@ def ours(catalog: str, row: str) -> str:
 
 
 def in_user_schema(namespace: str) -> str:
+    """Not of the system, and not temporary."""
     return (
         f"{namespace} IN (SELECT oid FROM pg_namespace"
         " WHERE nspname !~ '^pg_' AND nspname <> 'information_schema')"
@@ -44,6 +46,7 @@ def in_user_schema(namespace: str) -> str:
 
 
 def in_order(array: str) -> str:
+    """A text[] as one text that does not depend on its order."""
     return f"""(SELECT string_agg(o, ', ' ORDER BY o COLLATE "C") FROM unnest({array}) o)"""
 
 
@@ -74,14 +77,13 @@ def _fdw_options(options: str) -> str:
 
 RELATIONS: Final[Mapping[str, str]] = {
     "schema": f"""
-SELECT quote_ident(n.nspname), '' FROM pg_namespace n WHERE {in_user_schema("n.oid")}
-   AND {ours("pg_namespace", "n")}""",
+SELECT quote_ident(n.nspname), '' FROM pg_namespace n
+ WHERE {in_user_schema("n.oid")} AND {ours("pg_namespace", "n")}""",
     # Inherited columns may move to the front of their table; in every other table the order is kept.
     "table": f"""
-SELECT c.oid::regclass::text, ROW(c.relkind, c.relpersistence, {_ACCESS}, c.relrowsecurity,
-   c.relforcerowsecurity,
-    c.relreplident, (SELECT i.indexrelid::regclass FROM pg_index i WHERE i.indrelid = c.oid
-      AND i.indisreplident),
+SELECT c.oid::regclass::text, ROW(c.relkind, c.relpersistence, {_ACCESS},
+    c.relrowsecurity, c.relforcerowsecurity, c.relreplident,
+    (SELECT i.indexrelid::regclass FROM pg_index i WHERE i.indrelid = c.oid AND i.indisreplident),
     {_OPTIONS}, nullif(c.reloftype, 0)::regtype, pg_get_partkeydef(c.oid),
     {loose("pg_get_expr(c.relpartbound, c.oid)")},
     (SELECT string_agg(h.inhparent::regclass::text, ', ' ORDER BY h.inhseqno) FROM pg_inherits h
@@ -103,10 +105,10 @@ SELECT c.oid::regclass || '.' || quote_ident(a.attname), ROW(
   LEFT JOIN pg_attrdef d ON d.adrelid = c.oid AND d.adnum = a.attnum
  WHERE (c.relkind IN ('r', 'p', 'f') OR c.relkind IN ('v', 'm') AND
         (a.atthasdef OR a.attoptions IS NOT NULL OR nullif(a.attstattarget, -1) IS NOT NULL))
-          AND {_RELATION}""",
+   AND {_RELATION}""",
     "index": f"""
-SELECT c.oid::regclass::text, ROW({loose("pg_get_indexdef(c.oid)")}, i.indisvalid, i.indisready,
-   i.indisclustered,
+SELECT c.oid::regclass::text, ROW({loose("pg_get_indexdef(c.oid)")},
+    i.indisvalid, i.indisready, i.indisclustered,
     (SELECT h.inhparent::regclass FROM pg_inherits h WHERE h.inhrelid = c.oid),
     (SELECT string_agg(a.attnum || '=' || a.attstattarget, ',' ORDER BY a.attnum) FROM pg_attribute a
       WHERE a.attrelid = c.oid AND nullif(a.attstattarget, -1) IS NOT NULL))::text
@@ -115,26 +117,26 @@ SELECT c.oid::regclass::text, ROW({loose("pg_get_indexdef(c.oid)")}, i.indisvali
    AND {_RELATION} AND {ours("pg_class", "r")}""",
     # A foreign key's rows for partitions have names that depend on chance; the parent's row tells all.
     "constraint": f"""
-SELECT coalesce(nullif(k.conrelid, 0)::regclass::text, k.contypid::regtype::text) || '.'
-   || quote_ident(k.conname),
+SELECT coalesce(nullif(k.conrelid, 0)::regclass::text, k.contypid::regtype::text)
+       || '.' || quote_ident(k.conname),
     ROW(k.contype, {loose("pg_get_constraintdef(k.oid)")}, k.convalidated,
     (SELECT p.conname FROM pg_constraint p WHERE p.oid = k.conparentid))::text
   FROM pg_constraint k
   LEFT JOIN pg_class r ON r.oid = k.conrelid
  WHERE k.contype IN ('c', 'f', 'p', 'u', 'x') AND NOT (k.contype = 'f' AND k.conparentid <> 0)
-   AND coalesce(r.relpersistence, 'p') <> 't' AND {in_user_schema("k.connamespace")}
-      AND {ours("pg_class", "r")}
+   AND coalesce(r.relpersistence, 'p') <> 't'
+   AND {in_user_schema("k.connamespace")} AND {ours("pg_class", "r")}
    AND NOT EXISTS (SELECT FROM pg_depend x WHERE x.classid = 'pg_type'::regclass AND x.objid = k.contypid
                       AND x.deptype = 'e')""",
     # Up to 14, a partition's copies of its parent's triggers are called internal.
     "trigger": f"""
-SELECT c.oid::regclass || '.' || quote_ident(t.tgname), ROW({loose("pg_get_triggerdef(t.oid)")},
-   t.tgenabled)::text
+SELECT c.oid::regclass || '.' || quote_ident(t.tgname),
+    ROW({loose("pg_get_triggerdef(t.oid)")}, t.tgenabled)::text
   FROM pg_trigger t JOIN pg_class c ON c.oid = t.tgrelid
  WHERE (NOT t.tgisinternal OR t.tgparentid <> 0 AND t.tgname !~ '^RI_ConstraintTrigger_') AND {_RELATION}""",
     "rule": f"""
-SELECT c.oid::regclass || '.' || quote_ident(r.rulename), ROW({loose("pg_get_ruledef(r.oid)")},
-   r.ev_enabled)::text
+SELECT c.oid::regclass || '.' || quote_ident(r.rulename),
+    ROW({loose("pg_get_ruledef(r.oid)")}, r.ev_enabled)::text
   FROM pg_rewrite r JOIN pg_class c ON c.oid = r.ev_class WHERE r.rulename <> '_RETURN' AND {_RELATION}""",
     "policy": f"""
 SELECT c.oid::regclass || '.' || quote_ident(p.polname), ROW(p.polcmd, p.polpermissive,
@@ -146,13 +148,13 @@ SELECT c.oid::regclass || '.' || quote_ident(p.polname), ROW(p.polcmd, p.polperm
 SELECT c.oid::regclass::text, ROW({loose("pg_get_viewdef(c.oid)")}, {_OPTIONS})::text
   FROM pg_class c WHERE c.relkind = 'v' AND {_RELATION}""",
     "materialized view": f"""
-SELECT c.oid::regclass::text, ROW({loose("pg_get_viewdef(c.oid)")}, {_OPTIONS}, {_ACCESS},
-   c.relispopulated)::text
+SELECT c.oid::regclass::text,
+    ROW({loose("pg_get_viewdef(c.oid)")}, {_OPTIONS}, {_ACCESS}, c.relispopulated)::text
   FROM pg_class c WHERE c.relkind = 'm' AND {_RELATION}""",
     "sequence": f"""
-SELECT c.oid::regclass::text, ROW(format_type(s.seqtypid, NULL), s.seqstart, s.seqincrement, s.seqmax,
-   s.seqmin,
-    s.seqcache, s.seqcycle, c.relpersistence, d.deptype, d.refobjid::regclass, a.attname)::text
+SELECT c.oid::regclass::text, ROW(format_type(s.seqtypid, NULL), s.seqstart, s.seqincrement,
+    s.seqmax, s.seqmin, s.seqcache, s.seqcycle, c.relpersistence,
+    d.deptype, d.refobjid::regclass, a.attname)::text
   FROM pg_sequence s JOIN pg_class c ON c.oid = s.seqrelid
   LEFT JOIN pg_depend d ON d.classid = 'pg_class'::regclass AND d.objid = c.oid AND d.objsubid = 0
    AND d.refclassid = 'pg_class'::regclass AND d.deptype IN ('a', 'i')
@@ -173,8 +175,8 @@ _CODE = (
     " AND i.deptype = 'i')"  # the constructors of a range type come with it
 )
 _FUNCTION = f"""
-SELECT p.oid::regprocedure::text, ROW({loose("pg_get_function_arguments(p.oid)")},
-   pg_get_function_result(p.oid),
+SELECT p.oid::regprocedure::text, ROW(
+    {loose("pg_get_function_arguments(p.oid)")}, pg_get_function_result(p.oid),
     (SELECT lanname FROM pg_language WHERE oid = p.prolang), p.provolatile, p.proparallel, p.proisstrict,
     p.proleakproof, p.prosecdef, p.procost, p.prorows, p.prosupport::regproc,
     (SELECT string_agg(t::regtype::text, ', ') FROM unnest(p.protrftypes) t),
@@ -191,7 +193,7 @@ SELECT p.oid::regprocedure::text, ROW(a.aggkind, a.aggnumdirectargs, pg_get_func
     a.aggmtransfn::regprocedure, a.aggminvtransfn::regprocedure, a.aggmfinalfn::regprocedure, a.aggfinalextra,
     a.aggmfinalextra, a.aggfinalmodify, a.aggmfinalmodify, a.aggsortop::regoperator, a.aggtranstype::regtype,
     a.aggtransspace, a.aggmtranstype::regtype, a.aggmtransspace, a.agginitval, a.aggminitval,
-      p.proparallel)::text
+    p.proparallel)::text
   FROM pg_aggregate a JOIN pg_proc p ON p.oid = a.aggfnoid WHERE {_CODE}""",
     # Row types, arrays and multiranges come with their table, element or range.
     "type": f"""
@@ -208,9 +210,8 @@ SELECT t.oid::regtype::text, ROW(t.typtype, t.typnotnull, nullif(t.typbasetype, 
             r.rngsubdiff, $multirange)::text
        FROM pg_range r JOIN pg_opclass o ON o.oid = r.rngsubopc WHERE r.rngtypid = t.oid),
     CASE WHEN t.typtype = 'b' THEN ROW(t.typlen, t.typbyval, t.typalign, t.typstorage, t.typcategory,
-         t.typispreferred, t.typdelim, t.typinput, t.typoutput, t.typreceive, t.typsend, t.typmodin,
-           t.typmodout,
-         t.typanalyze, nullif(t.typelem, 0)::regtype)::text END)::text
+         t.typispreferred, t.typdelim, t.typinput, t.typoutput, t.typreceive, t.typsend,
+         t.typmodin, t.typmodout, t.typanalyze, nullif(t.typelem, 0)::regtype)::text END)::text
   FROM pg_type t LEFT JOIN pg_class c ON c.oid = t.typrelid
  WHERE t.typtype <> 'm' AND coalesce(c.relkind, 'c') = 'c' AND {in_user_schema("t.typnamespace")}
    AND NOT EXISTS (SELECT FROM pg_type e WHERE e.typarray = t.oid) AND {ours("pg_type", "t")}""",
@@ -233,16 +234,16 @@ SELECT o.oid::regoperator::text, ROW(o.oprcode, nullif(o.oprcom, 0)::regoperator
  WHERE o.oprcode <> 0 AND {in_user_schema("o.oprnamespace")} AND {ours("pg_operator", "o")}""",
     "operator class": f"""
 SELECT {named("o", "opc")} || ' for ' || m.amname, ROW(o.opcdefault, o.opcintype::regtype,
-    nullif(o.opckeytype, 0)::regtype, (SELECT {named("f", "opf")} FROM pg_opfamily f
-      WHERE f.oid = o.opcfamily))::text
+    nullif(o.opckeytype, 0)::regtype,
+    (SELECT {named("f", "opf")} FROM pg_opfamily f WHERE f.oid = o.opcfamily))::text
   FROM pg_opclass o JOIN pg_am m ON m.oid = o.opcmethod
  WHERE {in_user_schema("o.opcnamespace")} AND {ours("pg_opclass", "o")}""",
     "operator family": f"""
 SELECT {named("f", "opf")} || ' for ' || m.amname, ROW(
-    (SELECT string_agg(ROW(a.amopstrategy, a.amoppurpose, a.amopopr::regoperator,
-      a.amopsortfamily <> 0)::text, ', '
-       ORDER BY a.amopstrategy, a.amopopr::regoperator::text COLLATE "C") FROM pg_amop a
-         WHERE a.amopfamily = f.oid),
+    (SELECT string_agg(
+       ROW(a.amopstrategy, a.amoppurpose, a.amopopr::regoperator, a.amopsortfamily <> 0)::text, ', '
+       ORDER BY a.amopstrategy, a.amopopr::regoperator::text COLLATE "C")
+       FROM pg_amop a WHERE a.amopfamily = f.oid),
     (SELECT string_agg(ROW(s.amprocnum, s.amproclefttype::regtype, s.amprocrighttype::regtype,
        s.amproc::regprocedure)::text, ', ' ORDER BY s.amprocnum, s.amproclefttype::regtype::text COLLATE "C",
        s.amprocrighttype::regtype::text COLLATE "C") FROM pg_amproc s WHERE s.amprocfamily = f.oid))::text
@@ -271,8 +272,8 @@ SELECT quote_ident(e.extname), e.extversion FROM pg_extension e""",
     "extension schema": """
 SELECT quote_ident(e.extname), n.nspname FROM pg_extension e JOIN pg_namespace n ON n.oid = e.extnamespace""",
     "event trigger": f"""
-SELECT quote_ident(e.evtname), ROW(e.evtevent, e.evtfoid::regprocedure, e.evtenabled,
-   {in_order("e.evttags")})::text
+SELECT quote_ident(e.evtname),
+    ROW(e.evtevent, e.evtfoid::regprocedure, e.evtenabled, {in_order("e.evttags")})::text
   FROM pg_event_trigger e WHERE {ours("pg_event_trigger", "e")}""",
     "publication": f"""
 SELECT quote_ident(p.pubname), (to_jsonb(p) - '{{oid,pubname,pubowner}}'::text[])::text
@@ -292,14 +293,14 @@ SELECT format('for %s language %I', t.trftype::regtype, l.lanname),
     ROW(nullif(t.trffromsql, 0)::regprocedure, nullif(t.trftosql, 0)::regprocedure)::text
   FROM pg_transform t JOIN pg_language l ON l.oid = t.trflang WHERE {ours("pg_transform", "t")}""",
     "foreign-data wrapper": f"""
-SELECT quote_ident(f.fdwname), ROW(nullif(f.fdwhandler, 0)::regprocedure, nullif(f.fdwvalidator,
-   0)::regprocedure,
+SELECT quote_ident(f.fdwname), ROW(
+    nullif(f.fdwhandler, 0)::regprocedure, nullif(f.fdwvalidator, 0)::regprocedure,
     {_fdw_options("f.fdwoptions")})::text
   FROM pg_foreign_data_wrapper f WHERE {ours("pg_foreign_data_wrapper", "f")}""",
     "server": f"""
 SELECT quote_ident(s.srvname), ROW(w.fdwname, s.srvtype, s.srvversion, {_fdw_options("s.srvoptions")})::text
   FROM pg_foreign_server s JOIN pg_foreign_data_wrapper w ON w.oid = s.srvfdw
-     WHERE {ours("pg_foreign_server", "s")}""",
+ WHERE {ours("pg_foreign_server", "s")}""",
     "user mapping": """
 SELECT format('for %I server %I', m.usename, m.srvname), '' FROM pg_user_mappings m""",
     "default privileges": """
@@ -315,12 +316,10 @@ SELECT format('%s of %s', split_part(o, '=', 1), coalesce('role ' || quote_ident
   LEFT JOIN pg_roles r ON r.oid = s.setrole, unnest(s.setconfig) o""",
     "database": """
 SELECT substr(k.key, 4), k.value FROM pg_database d, jsonb_each_text(to_jsonb(d)) k
-   WHERE d.datname = current_database()
-   AND k.key IN ('datcollate', 'datctype', 'datlocprovider', 'daticulocale', 'datlocale', 'daticurules',
-      'datconnlimit')
-   AND k.value IS NOT NULL
-UNION ALL SELECT 'encoding', pg_encoding_to_char(encoding) FROM pg_database
-   WHERE datname = current_database()""",
+ WHERE d.datname = current_database() AND k.value IS NOT NULL AND k.key IN ('datcollate', 'datctype',
+       'datlocprovider', 'daticulocale', 'datlocale', 'daticurules', 'datconnlimit')
+UNION ALL
+SELECT 'encoding', pg_encoding_to_char(encoding) FROM pg_database WHERE datname = current_database()""",
     "collation version": f"""
 SELECT c.oid::regcollation::text, c.collversion FROM pg_collation c
  WHERE c.collversion IS NOT NULL AND {in_user_schema("c.collnamespace")} $database_collation""",

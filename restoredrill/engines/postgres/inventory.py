@@ -36,15 +36,14 @@ _PIECES: Final[Mapping[str, Mapping[int, str]]] = {
     "multirange": {140000: "r.rngmultitypid::regtype", 0: "NULL"},
     "published": {
         150000: """ROW((SELECT string_agg(quote_ident(a.attname), ', ' ORDER BY a.attname COLLATE "C")
-          FROM pg_attribute a
-      WHERE a.attrelid = r.prrelid AND a.attnum = ANY (r.prattrs::int2[])), pg_get_expr(r.prqual,
-        r.prrelid))::text""",
+         FROM pg_attribute a WHERE a.attrelid = r.prrelid AND a.attnum = ANY (r.prattrs::int2[])),
+    pg_get_expr(r.prqual, r.prrelid))::text""",
         0: "''",
     },
     "published_schemas": {
         150000: """UNION ALL SELECT quote_ident(p.pubname) || ' schema ' || quote_ident(n.nspname), ''
   FROM pg_publication_namespace m JOIN pg_publication p ON p.oid = m.pnpubid
-     JOIN pg_namespace n ON n.oid = m.pnnspid""",
+  JOIN pg_namespace n ON n.oid = m.pnnspid""",
         0: "",
     },
     "database_collation": {

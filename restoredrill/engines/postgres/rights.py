@@ -181,8 +181,8 @@ said AS (
          string_agg(privilege, ', ' ORDER BY privilege COLLATE "C") FILTER (WHERE side = 'now') AS now,
          string_agg(privilege, ', ' ORDER BY privilege COLLATE "C") FILTER (WHERE side = 'born') AS born
     FROM entry GROUP BY what, system, grantee)
-SELECT what || ' to ' || {_role("grantee")}, coalesce(now, 'nothing') FROM said WHERE now IS DISTINCT
-   FROM born"""
+SELECT what || ' to ' || {_role("grantee")}, coalesce(now, 'nothing')
+  FROM said WHERE now IS DISTINCT FROM born"""
 
 # Comments on what initdb made are initdb's, but for one on the schema `public`, which pg_dump 14 loses.
 _COMMENTS = """
@@ -213,8 +213,8 @@ SELECT quote_ident(r.rolname), (SELECT string_agg(quote_ident(g.rolname), ', ' O
     FROM pg_roles g WHERE EXISTS (SELECT FROM pg_auth_members m WHERE m.member = r.oid AND m.roleid = g.oid))
   FROM pg_roles r
  WHERE r.rolname !~ '^pg_' AND r.oid IN (
-       SELECT s.refobjid FROM pg_shdepend s JOIN pg_database d ON d.oid = s.dbid
-         AND d.datname = current_database()
+       SELECT s.refobjid FROM pg_shdepend s
+         JOIN pg_database d ON d.oid = s.dbid AND d.datname = current_database()
         WHERE s.refclassid = 'pg_authid'::regclass)"""
 
 RIGHTS: Final[Mapping[str, str]] = {

@@ -105,36 +105,31 @@ SELECT c.oid::regclass::text FROM pg_class c
 
 _PAGE_BYTES = 2048  # LOBLKSIZE where a block has 8 kB
 
-# A restore writes an object anew from its first byte to its last: pages that were never written become zeros,
-# short ones are filled up. So pages count as if they were full, and those of zeros not at all.
-_HASHES = f"""
-SELECT hashoidextended(p.loid, hashint4extended(p.pageno, hash_array_extended(ARRAY[p.page], 0))) AS h
-  FROM page p WHERE p.page <> decode(repeat('00', {_PAGE_BYTES}), 'hex')
-UNION ALL
-SELECT hashoidextended(l.loid, hashtextextended(l.bytes::text, 1)) FROM length l"""
-
-_BY_PAGE = f"""
-WITH page AS (SELECT loid, pageno, CASE WHEN octet_length(data) = {_PAGE_BYTES} THEN data
-           ELSE data || substring(decode(repeat('00', {_PAGE_BYTES}), 'hex')
-             FROM octet_length(data) + 1) END AS page
-      FROM pg_largeobject),
-     length AS (SELECT m.oid AS loid,
-           coalesce(max(o.pageno::bigint * {_PAGE_BYTES} + octet_length(o.data)), 0) AS bytes
-      FROM pg_largeobject_metadata m LEFT JOIN pg_largeobject o ON o.loid = m.oid GROUP BY m.oid)
-SELECT (SELECT count(*) FROM pg_largeobject_metadata), (SELECT coalesce(sum(h), 0)
-   FROM ({_HASHES}) AS all_of_it)"""
+_BY_PAGE = """
+SELECT m.oid AS loid, o.pageno, o.data
+  FROM pg_largeobject_metadata m LEFT JOIN pg_largeobject o ON o.loid = m.oid"""
 
 # For a role that may read the objects but not the catalogue that holds them. lo_get() gives 1 GB at most.
 _BY_OBJECT = f"""
-WITH whole AS MATERIALIZED (SELECT oid AS loid, lo_get(oid) AS data FROM pg_largeobject_metadata),
-     piece AS (SELECT loid, pageno, substring(data FROM pageno * {_PAGE_BYTES} + 1 FOR {_PAGE_BYTES}) AS data
-      FROM whole, generate_series(0, (octet_length(data) - 1) / {_PAGE_BYTES}) AS pageno),
-     page AS (SELECT loid, pageno,
-           data || substring(decode(repeat('00', {_PAGE_BYTES}), 'hex')
-             FROM octet_length(data) + 1) AS page FROM piece),
-     length AS (SELECT loid, octet_length(data)::bigint AS bytes FROM whole)
-SELECT (SELECT count(*) FROM pg_largeobject_metadata), (SELECT coalesce(sum(h), 0)
-   FROM ({_HASHES}) AS all_of_it)"""
+SELECT m.oid AS loid, p.pageno, substring(m.whole FROM p.pageno * {_PAGE_BYTES} + 1 FOR {_PAGE_BYTES}) AS data
+  FROM (SELECT oid, lo_get(oid) AS whole FROM pg_largeobject_metadata OFFSET 0) m,
+       generate_series(0, (octet_length(m.whole) - 1) / {_PAGE_BYTES}) AS p (pageno)"""
+
+# A restore writes an object anew from its first byte to its last: pages that were never written become
+# zeros, short ones are filled up. So pages count as if they were full, those of zeros not at all.
+_DIGESTS = f"""
+WITH page AS (
+  SELECT loid, pageno, octet_length(data) AS bytes,
+         CASE WHEN octet_length(data) = {_PAGE_BYTES} THEN data
+              ELSE data || substring(zeros FROM octet_length(data) + 1) END AS page, zeros
+    FROM ({{pages}}) AS piece, decode(repeat('00', {_PAGE_BYTES}), 'hex') AS zeros),
+object AS (
+  SELECT loid, max(pageno::bigint * {_PAGE_BYTES} + bytes) AS bytes,
+         sum(hashoidextended(loid, hashint4extended(pageno, hash_array_extended(ARRAY[page], 0))))
+           FILTER (WHERE page <> zeros) AS pages
+    FROM page GROUP BY loid)
+SELECT count(*), coalesce(sum(coalesce(pages, 0)
+       + hashoidextended(loid, hashtextextended(coalesce(bytes, 0)::text, 1))), 0) FROM object"""
 
 _LARGE_OBJECT_FACTS = """
 SELECT has_table_privilege('pg_largeobject', 'SELECT') AND current_setting('block_size') = '8192',
@@ -143,6 +138,8 @@ SELECT has_table_privilege('pg_largeobject', 'SELECT') AND current_setting('bloc
 
 def _large_objects(connection: Connection, *, content: bool) -> Measure:
     by_page, size_bytes = connection.execute(_LARGE_OBJECT_FACTS.encode()).fetchone() or (False, 0)
-    counted = "SELECT count(*), NULL::numeric FROM pg_largeobject_metadata"
-    query = (_BY_PAGE if by_page else _BY_OBJECT) if content else counted
+    if content:
+        query = _DIGESTS.format(pages=_BY_PAGE if by_page else _BY_OBJECT)
+    else:
+        query = "SELECT count(*), NULL::numeric FROM pg_largeobject_metadata"
     return Measure(LARGE_OBJECTS, size_bytes, query)
