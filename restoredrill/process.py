@@ -25,6 +25,9 @@ from restoredrill.errors import ToolMissing
 
 PIPE = subprocess.PIPE
 
+MODULE = (sys.executable, "-P", "-m")
+"""Runs a module of ours in a process of its own. -P: a file in the working directory is none of them."""
+
 _PATIENCE_S = 30.0  # for a program that does nothing, on a machine that is busy
 
 # What a child may know of our surroundings. Everything else stays here: credentials above all (promise 5).
@@ -54,12 +57,13 @@ class Finished:
 
 @dataclass(frozen=True)
 class Proc:
-    """A process that stays the same one even when its number is used again: pid and start time (seconds
-    since 1970).
+    """A process that stays the same one even when its number is used again: pid, when it began (seconds since
+    the host's start: no setting of its clock changes that) and which start that was.
     """
 
     pid: int
     created: float
+    boot: str = ""
 
 
 Child = subprocess.Popen[bytes]
@@ -234,15 +238,33 @@ def identify(pid: int) -> Proc | None:
     """The process with this number, if there is one that is not a zombie."""
     try:
         process = psutil.Process(pid)
-        return None if process.status() == psutil.STATUS_ZOMBIE else Proc(pid, process.create_time())
+        return None if process.status() == psutil.STATUS_ZOMBIE else _identity(process)
     except psutil.NoSuchProcess:
         return None
+
+
+def _identity(process: psutil.Process) -> Proc:
+    """Raises `psutil.NoSuchProcess`."""
+    try:
+        stat = Path(f"/proc/{process.pid}/stat").read_bytes()  # proc(5): field 22, after a name in brackets
+    except OSError:  # gone, or no Linux
+        return Proc(process.pid, process.create_time() - psutil.boot_time())
+    ticks = int(stat.rpartition(b")")[2].split()[19])
+    return Proc(process.pid, ticks / os.sysconf("SC_CLK_TCK"), _boot())
+
+
+@functools.cache
+def _boot() -> str:
+    try:
+        return Path("/proc/sys/kernel/random/boot_id").read_text().strip()
+    except OSError:
+        return ""
 
 
 def alive(proc: Proc) -> bool:
     """Is this very process still there?"""
     found = identify(proc.pid)
-    return found is not None and abs(found.created - proc.created) < 1.0
+    return found is not None and found.boot == proc.boot and abs(found.created - proc.created) < 0.5
 
 
 def end(proc: Proc, *, patience_s: float = 5.0, first: signal.Signals = signal.SIGTERM) -> None:
@@ -324,7 +346,7 @@ def running_below(folder: Path) -> tuple[Proc, ...]:
         try:
             where = process.cwd().removesuffix(" (deleted)")
             if process.pid != os.getpid() and (where == root or where.startswith(root + "/")):
-                found.append(Proc(process.pid, process.create_time()))
+                found.append(_identity(process))
         except (psutil.NoSuchProcess, psutil.AccessDenied, psutil.ZombieProcess):
             continue
     return tuple(found)
@@ -332,7 +354,7 @@ def running_below(folder: Path) -> tuple[Proc, ...]:
 
 def myself() -> Proc:
     """This process."""
-    return Proc(os.getpid(), psutil.Process().create_time())
+    return _identity(psutil.Process())
 
 
 def _wait_gone(proc: Proc, limit_s: float) -> None:

@@ -9,15 +9,17 @@ import sys
 from pathlib import Path
 
 from restoredrill import clock
-from restoredrill.machines.local import deserted, end_machine, expired
+from restoredrill.machines.local import deserted, end_machine, lease_end
 
 LOOK_EVERY_S = 1.0
 
 
 def watch(home: Path) -> None:
     """Wait until the machine is gone, its lease over or everybody else dead; then make sure of it."""
-    while home.exists() and not expired(home, clock.utcnow()) and not deserted(home):
+    ends_at = lease_end(home)
+    while home.exists() and ends_at is not None and clock.utcnow() < ends_at and not deserted(home):
         clock.sleep(LOOK_EVERY_S)
+        ends_at = lease_end(home) or ends_at  # where it can't be read for a moment, the last one holds
     end_machine(home)
 
 

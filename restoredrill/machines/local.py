@@ -5,27 +5,30 @@ What lives is found by looking: a machine is its directory and every process who
 it (a PostgreSQL server works in its data directory). So whatever was killed, the look still finds the rest.
 """
 
+import fcntl
 import json
 import os
 import shutil
 import signal
 import stat
-import sys
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
+from typing import Any
 
-from pydantic import ValidationError
+from pydantic import AwareDatetime, ValidationError
 
 from restoredrill import clock, process
 from restoredrill.errors import MachineFailed
-from restoredrill.model import Document, Job, Lease
+from restoredrill.interruptions import postponed
+from restoredrill.model import ID_PATTERN, Document, Job, Lease
 from restoredrill.process import Proc
 from restoredrill.protocols import MachineState
 
 LEASE = "lease.json"
 LAST_WORDS_LINES = 12
+_YOUNG_S = 60.0  # a lease without an agent is, for so long, one whose agent is just being started
 
 
 class LeaseFile(Document):
@@ -35,16 +38,16 @@ class LeaseFile(Document):
 
     drill: str
     database: str
-    started_at: datetime
-    expires_at: datetime
+    started_at: AwareDatetime
+    expires_at: AwareDatetime
     agent: Proc | None = None
     guard: Proc | None = None
     launcher: Proc | None = None  # whoever waits for the agent and tears down after it
     kept: bool = False  # a passed drill left running on purpose
 
 
-AGENT = (sys.executable, "-m", "restoredrill", "agent")
-GUARD = (sys.executable, "-m", "restoredrill.machines.guard")
+AGENT = (*process.MODULE, "restoredrill", "agent")
+GUARD = (*process.MODULE, "restoredrill.machines.guard")
 
 
 class LocalMachine:
@@ -62,10 +65,19 @@ class LocalMachine:
     def launch(self, job: Job) -> str:
         """Start guard and agent for `job`; returns the machine's id, which is the drill's.
 
-        Raises `MachineFailed` if the directory can't be made or the machine exists already.
+        Raises `MachineFailed` if the directory can't be made, the machine exists already or this host has no
+        room for it; what there is of it then, `terminate` ends.
         """
         home = self._home(job.drill)
         _make(self._directory, home)
+        try:
+            self._begin(job, home)
+        except OSError as error:
+            reason = error.strerror or str(error)
+            raise MachineFailed("launch", job.drill, reason.lower()) from error
+        return job.drill
+
+    def _begin(self, job: Job, home: Path) -> None:
         lease = LeaseFile(
             drill=job.drill,
             database=job.database,
@@ -77,8 +89,7 @@ class LocalMachine:
         _write(home / "job.json", job.model_dump_json(by_alias=True))
         guard = self._start(GUARD, home, self._directory / "guard.log", self._directory)
         agent = self._start(self._agent, home, home / "agent.log", home)
-        _write(home / LEASE, lease.model_copy(update={"agent": agent, "guard": guard}).model_dump_json())
-        return job.drill
+        _amend(home, agent=agent, guard=guard)
 
     def state(self, machine: str) -> MachineState:
         """Running as long as the agent is, or as long as a kept server is."""
@@ -86,7 +97,7 @@ class LocalMachine:
         lease = _read(home)
         if lease is None:
             return MachineState(running=False, detail="the machine is gone")
-        if lease.kept or (lease.agent is not None and process.alive(lease.agent)):
+        if _at_work(home, lease):
             return MachineState(running=True)
         return MachineState(running=False, detail=last_words(home / "agent.log"))
 
@@ -96,11 +107,17 @@ class LocalMachine:
 
     def leases(self) -> tuple[Lease, ...]:
         """Every machine below the directory; one without a readable lease counts as an orphan past its
-        end.
+        end. What is not called like one is none of ours: somebody's own folder, or PostgreSQL's programs.
+
+        Raises `MachineFailed` if the directory can't be read.
         """
-        if not self._directory.is_dir():
+        try:
+            homes = sorted(h for h in self._directory.iterdir() if ID_PATTERN.match(h.name) and h.is_dir())
+        except FileNotFoundError:
             return ()
-        return tuple(_lease(home) for home in sorted(self._directory.iterdir()) if home.is_dir())
+        except OSError as error:
+            raise MachineFailed("read", str(self._directory), (error.strerror or "?").lower()) from error
+        return tuple(lease for lease in map(_lease, homes) if lease is not None)
 
     def leftovers(self, drill: str) -> tuple[str, ...]:
         """Processes and directory of this drill that are still there."""
@@ -112,6 +129,7 @@ class LocalMachine:
         return self._directory / machine
 
     def _start(self, program: Sequence[str | Path], home: Path, log: Path, cwd: Path) -> Proc:
+        log.touch(mode=0o600)
         with log.open("ab") as sink:
             return process.start_detached([*program, home], extra_env=self._environment, cwd=cwd, log=sink)
 
@@ -126,34 +144,31 @@ def workplace(directory: Path, name: str, database: str, lives: timedelta) -> It
     lease = LeaseFile(
         drill=name, database=database, started_at=now, expires_at=now + lives, agent=process.myself()
     )
-    _write(home / LEASE, lease.model_dump_json())
     try:
+        _write(home / LEASE, lease.model_dump_json())
         yield home
     finally:
-        end_machine(home)
+        with postponed():
+            end_machine(home)
 
 
 def keep(home: Path, expires_at: datetime) -> None:
     """Let this machine live on after its agent, until `expires_at`."""
-    lease = _read(home)
-    if lease is not None:
-        _write(
-            home / LEASE, lease.model_copy(update={"kept": True, "expires_at": expires_at}).model_dump_json()
-        )
+    _amend(home, kept=True, expires_at=expires_at)
 
 
-def expired(home: Path, now: datetime) -> bool:
-    """Is this machine's time over? One without a readable lease has none."""
+def lease_end(home: Path) -> datetime | None:
+    """When this machine's time is over: None if that can't be read."""
     lease = _read(home)
-    return lease is None or now >= lease.expires_at
+    return None if lease is None else lease.expires_at
 
 
 def deserted(home: Path) -> bool:
     """Is nobody left who works in this machine, and nobody who would tear it down?"""
     lease = _read(home)
-    if lease is None or lease.kept or lease.agent is None or lease.launcher is None:
+    if lease is None or lease.kept or lease.launcher is None or process.alive(lease.launcher):
         return False
-    return not process.alive(lease.agent) and not process.alive(lease.launcher)
+    return not _at_work(home, lease)
 
 
 def end_machine(home: Path) -> None:
@@ -163,7 +178,7 @@ def end_machine(home: Path) -> None:
     lease = _read(home)
     me = process.myself()
     if lease is not None and lease.agent is not None and lease.agent.pid != me.pid:
-        process.end(lease.agent, patience_s=10)
+        process.end(lease.agent, patience_s=5)
     for proc in process.running_below(home):
         process.end(proc, patience_s=5, first=signal.SIGQUIT)  # PostgreSQL: immediate shutdown, children too
     for proc in process.running_below(home):
@@ -184,10 +199,12 @@ def last_words(log: Path) -> str:
 
 def _make(directory: Path, home: Path) -> None:
     try:
+        missing = [folder for folder in (directory, *directory.parents) if not folder.exists()]
         directory.mkdir(mode=0o711, parents=True, exist_ok=True)
         _require_ours(directory)
         home.mkdir(mode=0o711)
-        home.chmod(0o711)  # whatever the umask: the server's user must pass through
+        for folder in (home, *missing):
+            folder.chmod(0o711)  # whatever the umask: the server's user must pass through
     except FileExistsError:
         raise MachineFailed("launch", home.name, "there is a machine of this name already") from None
     except OSError as error:
@@ -207,10 +224,13 @@ def _require_ours(directory: Path) -> None:
         )
 
 
-def _lease(home: Path) -> Lease:
+def _lease(home: Path) -> Lease | None:
     lease = _read(home)
     if lease is None:
-        made_at = datetime.fromtimestamp(home.stat().st_mtime, tz=clock.utcnow().tzinfo)
+        try:
+            made_at = datetime.fromtimestamp(home.stat().st_mtime, tz=UTC)
+        except FileNotFoundError:  # ended between two looks
+            return None
         return Lease(
             machine=home.name,
             provider="local",
@@ -221,7 +241,7 @@ def _lease(home: Path) -> Lease:
             orphan=True,
             detail=f"{home}: no readable lease",
         )
-    working = lease.agent is not None and process.alive(lease.agent)
+    young = (clock.utcnow() - lease.started_at).total_seconds() < _YOUNG_S
     return Lease(
         machine=home.name,
         provider="local",
@@ -229,14 +249,18 @@ def _lease(home: Path) -> Lease:
         database=lease.database,
         started_at=lease.started_at,
         expires_at=lease.expires_at,
-        orphan=not working and not lease.kept and _settled(lease),
+        orphan=not _at_work(home, lease) and not (lease.agent is None and young),
         detail=str(home),
     )
 
 
-def _settled(lease: LeaseFile) -> bool:
-    """A lease without an agent is one whose agent is just being started, for the first minute."""
-    return lease.agent is not None or (clock.utcnow() - lease.started_at).total_seconds() > 60
+def _at_work(home: Path, lease: LeaseFile) -> bool:
+    """Does the agent run, or whatever of it is kept? An agent that nobody could note any more is looked
+    for.
+    """
+    if lease.agent is not None and process.alive(lease.agent):
+        return True
+    return (lease.kept or lease.agent is None) and bool(process.running_below(home))
 
 
 def _read(home: Path) -> LeaseFile | None:
@@ -244,6 +268,18 @@ def _read(home: Path) -> LeaseFile | None:
         return LeaseFile.model_validate(json.loads((home / LEASE).read_bytes()))
     except (OSError, ValueError, ValidationError):
         return None
+
+
+def _amend(home: Path, **changes: Any) -> None:
+    """Change some of a lease, whatever another process changes of it at the same time.
+
+    Raises `OSError` if the machine is gone.
+    """
+    with (home / f"{LEASE}.lock").open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        lease = _read(home)
+        if lease is not None:
+            _write(home / LEASE, lease.model_copy(update=changes).model_dump_json())
 
 
 def _write(path: Path, text: str) -> None:
