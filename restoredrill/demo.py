@@ -4,7 +4,6 @@ import contextlib
 import json
 import re
 import secrets
-import sys
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -46,7 +45,7 @@ class Stage:
         """
         schedules = self.folder / "schedules"
         child = process.start(
-            [sys.executable, "-m", "restoredrill", *words, "--json", "--schedules", schedules],
+            [*process.MODULE, "restoredrill", *words, "--json", "--schedules", schedules],
             extra_env={**config.own_environment(), **self.environment},
             stdout=process.PIPE,
             stderr=None,

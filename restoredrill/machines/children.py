@@ -3,7 +3,6 @@
 import fcntl
 import os
 import signal
-import sys
 import threading
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, contextmanager
@@ -12,7 +11,7 @@ from pathlib import Path
 from restoredrill import process
 from restoredrill.process import Finished, Proc
 
-PROGRAM = (sys.executable, "-m", "restoredrill")
+PROGRAM = (*process.MODULE, "restoredrill")
 
 
 class Children:
