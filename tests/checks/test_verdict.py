@@ -127,6 +127,7 @@ def found(rule: str = "ROWS_MISSING", thing: str = "public.orders", severity: st
             "inconclusive",
             "b: the detail",
         ),
+        (("a", "a"), (result("a", Outcome.PASSED),), "inconclusive", "a: did not run"),
         (("a", "b"), (result("a", Outcome.FAILED),), "failed", "a: the detail"),
         (
             ("a",),
