@@ -20,16 +20,17 @@ def command(context: Context, name: str) -> Answer:
     """List the backups of NAME, newest first, with the last verdict on each."""
     store = wiring.vault(context.database(name), "restore")
     listing = VaultBackups(store).look()
+    manifests = [manifest for manifest in listing.manifests if manifest.database == name]
     verdicts = _verdicts(VaultJournal(store).reports())
     for one in listing.unreadable:
         context.warn(f"backup {one.backup}: its manifest can't be read: {one.reason}")
     return Answer(
         {
             "database": name,
-            "backups": [_document(manifest, verdicts.get(manifest.id)) for manifest in listing.manifests],
+            "backups": [_document(manifest, verdicts.get(manifest.id)) for manifest in manifests],
             "unreadable": [{"id": one.backup, "reason": one.reason} for one in listing.unreadable],
         },
-        _table(listing.manifests, verdicts) if listing.manifests else f"no backups of {name} yet",
+        _table(manifests, verdicts) if manifests else f"no backups of {name} yet",
     )
 
 

@@ -7,7 +7,7 @@ from typing import Any
 import click
 
 from restoredrill import clock, drill, wiring
-from restoredrill.cli.forms import exit_of, report_answer, write_forms
+from restoredrill.cli.forms import exit_of, report_answer, require_writable, write_forms
 from restoredrill.cli.frame import Answer, Context
 from restoredrill.cli.frame import command as new_command
 from restoredrill.drill import DrillRequest
@@ -58,6 +58,8 @@ def command(
     markdown: Path | None,
 ) -> Answer:
     """Restore a backup of NAME on a throwaway machine and check it."""
+    forms = {"junit": junit, "html": html, "markdown": markdown}
+    require_writable(forms)
     database = context.database(name)
     request = _request(database, pick, machine, keep)
     journal = VaultJournal(wiring.store(request.vault, name))
@@ -73,7 +75,7 @@ def command(
         if dry_run:
             return Answer({"plan": job, "backup": _facts(backup)}, _plan(job, backup))
         report = _conduct(context, database, job, backup, journal)
-    write_forms(report, {"junit": junit, "html": html, "markdown": markdown})
+    write_forms(report, forms)
     return report_answer(report, exit_of(report))
 
 

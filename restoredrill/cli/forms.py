@@ -1,5 +1,6 @@
 """A report as a command's answer, and as files."""
 
+import os
 import shutil
 import sys
 from collections.abc import Mapping
@@ -8,7 +9,7 @@ from pathlib import Path
 from rich.text import Text
 
 from restoredrill.cli.frame import Answer
-from restoredrill.errors import Exit, RestoredrillError
+from restoredrill.errors import Exit, RestoredrillError, UsageError
 from restoredrill.model import Report, Verdict
 from restoredrill.reports import FORMS
 from restoredrill.reports.text import as_text
@@ -33,6 +34,15 @@ def report_answer(report: Report, status: Exit) -> Answer:
     width = min(shutil.get_terminal_size((100, 24)).columns, 120)
     text = as_text(report, width=width, colour=colour)
     return Answer(report, Text.from_ansi(text) if colour else text, status)
+
+
+def require_writable(wanted: Mapping[str, Path | None]) -> None:
+    """Raises `UsageError` for a file that can't be written: better before a drill than after it."""
+    for path in filter(None, wanted.values()):
+        place = path if path.exists() else path.parent
+        if not os.access(place, os.W_OK):
+            reason = "no such directory" if not place.exists() else "permission denied"
+            raise UsageError("write", str(path), reason, hint="name another file, or make its directory")
 
 
 def write_forms(report: Report, wanted: Mapping[str, Path | None]) -> None:

@@ -14,6 +14,7 @@ from restoredrill.errors import Exit, RestoredrillError, UsageError
 from restoredrill.model import Report
 from restoredrill.reports import units
 from restoredrill.vault.journal import VaultJournal
+from restoredrill.vault.layout import is_id
 
 
 @new_command
@@ -39,7 +40,10 @@ def command(context: Context, name: str | None, drill: str | None, last: int) ->
 
 def _one(context: Context, name: str, drill: str) -> Answer:
     journal = VaultJournal(wiring.vault(context.database(name), "restore"))
-    found = next(iter(journal.reports(None if drill == "latest" else drill)), None)
+    found = None
+    if drill == "latest" or is_id(drill):
+        reports = journal.reports(None if drill == "latest" else drill)
+        found = next((report for report in reports if report.database == name), None)
     if found is None:
         raise UsageError(
             "show", f"drill {drill}", "no report of it", hint=f"`restoredrill report {name}` lists them"

@@ -1,5 +1,6 @@
 """`restoredrill status [NAME]`: is every database proven, and since when."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
@@ -35,12 +36,22 @@ class Standing:
 @new_command
 @click.argument("name", required=False)
 def command(context: Context, name: str | None) -> Answer:
-    """Say of every database (or of NAME) whether it is proven. Exit status 1 if one is not."""
+    """Say of every database (or of NAME) whether it is proven. Exit status 1 if one is not, 3 if a vault
+    does not answer.
+    """
     databases = context.databases() if name is None else {name: context.database(name)}
     now = clock.utcnow()
     standings = [_standing_or_problem(database, now) for database in databases.values()]
-    proven = all(standing.proven for standing in standings)
-    return Answer({"databases": standings}, _table(standings, now), Exit.PASSED if proven else Exit.FAILED)
+    for one in standings:
+        if one.problem is not None:
+            context.warn(f"{one.database}: nothing is known: {one.problem}")
+    return Answer({"databases": standings}, _table(standings, now), _exit_of(standings))
+
+
+def _exit_of(standings: Sequence[Standing]) -> Exit:
+    if any(not one.proven and one.problem is None for one in standings):
+        return Exit.FAILED
+    return Exit.PASSED if all(one.proven for one in standings) else Exit.INCONCLUSIVE
 
 
 def _standing_or_problem(database: DatabaseConfig, now: datetime) -> Standing:
@@ -53,7 +64,7 @@ def _standing_or_problem(database: DatabaseConfig, now: datetime) -> Standing:
 
 def _standing(database: DatabaseConfig, now: datetime) -> Standing:
     store = wiring.vault(database, "restore")
-    backups = VaultBackups(store).list()
+    backups = [b for b in VaultBackups(store).look().manifests if b.database == database.name]
     reports = [r for r in VaultJournal(store).reports() if r.database == database.name]
     told = next((r for r in reports if r.verdict is not Verdict.INCONCLUSIVE), None)
     passed: Report | None = next((r for r in reports if r.verdict is Verdict.PASSED), None)
@@ -69,7 +80,7 @@ def _standing(database: DatabaseConfig, now: datetime) -> Standing:
     )
 
 
-def _table(standings: list[Standing], now: datetime) -> Table:
+def _table(standings: Sequence[Standing], now: datetime) -> Table:
     table = Table("database", "proven", "last passed", "last drill", "newest backup", box=None)
     for one in standings:
         passed = (
@@ -79,5 +90,6 @@ def _table(standings: list[Standing], now: datetime) -> Table:
         )
         last = "none" if one.last_verdict is None else f"{one.last_verdict.value.upper()} {one.last_drill}"
         age = "none" if one.newest_backup_age_s is None else units.duration(one.newest_backup_age_s) + " old"
-        table.add_row(one.database, "yes" if one.proven else "NO", passed, last, age)
+        proven = "?" if one.problem is not None else "yes" if one.proven else "NO"
+        table.add_row(one.database, proven, passed, last, age)
     return table
