@@ -325,8 +325,12 @@ def state_directory() -> Path:
         return Path(given)
     if os.geteuid() == 0:
         return Path("/var/lib/restoredrill")
-    home = os.environ.get("XDG_STATE_HOME") or str(Path.home() / ".local" / "state")
-    return Path(home) / "restoredrill"
+    if home := os.environ.get("XDG_STATE_HOME"):
+        return Path(home) / "restoredrill"
+    try:
+        return Path.home() / ".local" / "state" / "restoredrill"
+    except RuntimeError:  # no HOME, and no line in /etc/passwd: a container's user, say
+        return Path("/var/tmp") / f"restoredrill-{os.geteuid()}-state"  # noqa: S108 - like the machines' place
 
 
 def machines_directory() -> Path:
@@ -350,18 +354,23 @@ def postgres_directories() -> tuple[Path, ...]:
 
 
 # What AWS's own tools read: whoever opens the vault may need it. PATH, HOME and the like a child has anyway.
-_AWS = ("AWS_", "SSL_CERT_", "REQUESTS_CA_BUNDLE", "HTTPS_PROXY", "https_proxy", "NO_PROXY", "no_proxy")
+_AWS = ("AWS_", "SSL_CERT_", "REQUESTS_CA_BUNDLE")
+_PROXIES = ("HTTP_PROXY", "http_proxy", "HTTPS_PROXY", "https_proxy", "NO_PROXY", "no_proxy")
+_KEYS = ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY", "AWS_SESSION_TOKEN")
 _OURS = ("RESTOREDRILL_MACHINES", "RESTOREDRILL_POSTGRES_PATH", "RESTOREDRILL_STATE", "RESTOREDRILL_DEBUG")
 
 
 def agent_environment(spec: VaultSpec, decrypt_with: str | None) -> dict[str, str]:
-    """The variables that a vault and a key need: no credential of a source is among them (promise 5)."""
+    """The variables that a vault and a key need: no credential of a source is among them (promise 5), and
+    none of whoever writes the backups where restoring has keys of its own (promise 6).
+    """
     references = (spec.access_key_id, spec.secret_access_key, decrypt_with)
     named = {name for reference in references if reference for name in secret.variables(reference)}
+    others = _KEYS if spec.access_key_id is not None else ()
     return {
         name: value
         for name, value in os.environ.items()
-        if name in named or name in _OURS or name.startswith(_AWS)
+        if name in named or name in (*_OURS, *_PROXIES) or (name.startswith(_AWS) and name not in others)
     }
 
 
