@@ -189,6 +189,7 @@ class _Story:
         judgement = judge(self._planned(), self._results, self._findings, self._job.ignore, self._broken)
         manifest, job = self._manifest, self._job
         keep = job.keep_s is not None and judgement.verdict is Verdict.PASSED
+        undecided = judgement.verdict is Verdict.INCONCLUSIVE
         return Report(
             drill=job.drill,
             database=job.database,
@@ -206,8 +207,9 @@ class _Story:
             bottleneck=self._bottleneck(),
             planned=self._planned(),
             checks=judgement.checks,
-            # Beside the judgement: an obstacle says nothing about the backup, so it fails nothing.
-            findings=(*judgement.findings, *self._obstacle),
+            # Beside the judgement: an obstacle says nothing about the backup, so it fails nothing, and where
+            # something has failed, it is a consequence.
+            findings=judgement.findings + (self._obstacle if undecided else ()),
             not_proven=tuple(self._not_proven),
             started_at=job.started_at,
             finished_at=clock.utcnow(),
