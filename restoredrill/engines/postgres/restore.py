@@ -88,7 +88,8 @@ def restore(scene: Scene, archive: Archive, progress: Progress) -> Restored:
 
 def _write_real_files(scene: Scene, layout: Layout) -> None:
     try:
-        scene.archive.mkdir(mode=0o700, parents=True)
+        scene.directory.mkdir(mode=0o700, parents=True)  # ours alone: what pg_restore says quotes rows
+        scene.archive.mkdir(mode=0o700)
         for name, body in layout.real.items():
             (scene.archive / name).write_bytes(body)
     except OSError as error:
