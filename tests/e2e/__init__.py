@@ -1,0 +1,1 @@
+"""End to end: the real command line, real servers, and what is left afterwards."""
