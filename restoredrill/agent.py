@@ -33,7 +33,7 @@ from restoredrill.model import (
 )
 from restoredrill.protocols import Backups, Check, Journal, Restored, Target
 
-OWN_PHASES = ("prepare", "verify", "checks")  # all others are parts of the restore
+OWN_PHASES = ("provision", "prepare", "verify", "checks")  # all others are parts of the restore
 TELL_EVERY_S = (1.0, 10.0)  # between two words of progress: more as time goes on, since each is an object
 ARCHIVE_RULES = frozenset(
     {
@@ -161,7 +161,7 @@ class _Story:
         self._parts = parts
         self._teller = teller
         self._manifest: Manifest | None = None
-        self._phases: list[Phase] = []
+        self._phases = [Phase(name="provision", seconds=_since(job.started_at))]  # until this machine works
         self._results: list[CheckResult] = []
         self._findings: list[Finding] = []
         self._not_proven: list[str] = []
@@ -179,7 +179,7 @@ class _Story:
             with self._parts.limit():
                 self._restore()
                 self._verify()
-            self._rto_s = (clock.utcnow() - self._job.started_at).total_seconds()
+            self._rto_s = _since(self._job.started_at)
             self._results += _targets(self._job, self._rto_s, self._rpo_s())
         except RestoredrillError as error:
             self._stopped_by(error)
@@ -306,6 +306,11 @@ class _Story:
             if timed:
                 self._phases.append(Phase(name=name, seconds=clock.monotonic_s() - began_s))
         self._teller.tell(name, "done")
+
+
+def _since(started_at: datetime) -> float:
+    """Seconds; a machine whose clock is behind makes it 0, never negative."""
+    return max(0.0, (clock.utcnow() - started_at).total_seconds())
 
 
 def _restore_results(restored: Restored) -> tuple[CheckResult, ...]:

@@ -131,6 +131,6 @@ def machine(provider: str, directory: Path, spec: VaultSpec, decrypt_with: str |
 
 def render(report: Report) -> Mapping[str, str]:
     """The forms that are stored beside report.json."""
-    from restoredrill.reports import FORMS
+    from restoredrill.reports.forms import FORMS
 
     return {name: FORMS[form](report) for name, form in STORED_FORMS.items()}

@@ -1,4 +1,6 @@
-"""A report as a command's answer, and as files."""
+"""A report as a command's answer, and as files. What makes the forms is imported when one is wanted: an agent
+has no time to lose before its drill is done.
+"""
 
 import os
 import shutil
@@ -6,13 +8,9 @@ import sys
 from collections.abc import Mapping
 from pathlib import Path
 
-from rich.text import Text
-
 from restoredrill.cli.frame import Answer
 from restoredrill.errors import Exit, RestoredrillError, UsageError
 from restoredrill.model import Report, Verdict
-from restoredrill.reports import FORMS
-from restoredrill.reports.text import as_text
 
 _EXITS = {
     Verdict.PASSED: Exit.PASSED,
@@ -30,6 +28,10 @@ def exit_of(report: Report) -> Exit:
 
 def report_answer(report: Report, status: Exit) -> Answer:
     """The report for people as wide as their terminal, in colour where there is one."""
+    from rich.text import Text
+
+    from restoredrill.reports.text import as_text
+
     colour = sys.stdout.isatty()
     width = min(shutil.get_terminal_size((100, 24)).columns, 120)
     text = as_text(report, width=width, colour=colour)
@@ -47,6 +49,8 @@ def require_writable(wanted: Mapping[str, Path | None]) -> None:
 
 def write_forms(report: Report, wanted: Mapping[str, Path | None]) -> None:
     """Write each form that was asked for. Raises `RestoredrillError` if a file can't be written."""
+    from restoredrill.reports.forms import FORMS
+
     for form, path in wanted.items():
         if path is None:
             continue

@@ -8,8 +8,9 @@ from html.parser import HTMLParser
 import pytest
 
 from restoredrill.model import Phase, Report
-from restoredrill.reports import as_html, picture
+from restoredrill.reports import picture
 from restoredrill.reports.escaping import visible
+from restoredrill.reports.html import as_html
 from tests.reports import samples
 
 SAMPLES = {

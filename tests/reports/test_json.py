@@ -19,7 +19,7 @@ from restoredrill.model import (
     Severity,
     Verdict,
 )
-from restoredrill.reports import FORMS
+from restoredrill.reports.forms import FORMS
 from tests.reports import samples
 
 WORDS = st.text(max_size=30)

@@ -11,7 +11,7 @@ from typing import Any
 
 import pytest
 
-from restoredrill.reports import as_html
+from restoredrill.reports.html import as_html
 from tests.plugins.requirements import REPOSITORY, missing
 from tests.reports import samples
 from tests.reports.browser import Browser, chromium, running

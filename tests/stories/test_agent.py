@@ -4,7 +4,7 @@ import signal
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
-from datetime import datetime
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
@@ -164,6 +164,16 @@ def test_a_good_backup_passes_and_the_server_is_stopped_after_the_report_is_writ
 
 def test_the_bottleneck_is_the_longest_phase_and_in_the_restore_its_longest_part() -> None:
     assert drill(Target()).bottleneck == "index build of orders_idx"
+
+
+def test_the_phases_are_the_whole_of_the_rto() -> None:
+    """Also what passed before the agent began: a user waits for that too."""
+    late = job(started_at=datetime.now(UTC) - timedelta(seconds=1000))
+    found = drill(Target(), late)
+    assert found.phases[0].name == "provision"
+    assert found.phases[0].seconds == pytest.approx(1000, abs=60)
+    assert found.rto_s == pytest.approx(1000, abs=60)
+    assert found.bottleneck == "provision"
 
 
 @pytest.mark.parametrize("step", ["start", "restore", "fingerprint"])
