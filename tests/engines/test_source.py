@@ -76,16 +76,16 @@ def test_facts_of_other_encodings_and_providers(source_server: GetServer, pg_too
 # Privileges -----------------------------------------------------------------------------------------------
 
 SECRETS = """
-DROP ROLE IF EXISTS reader; CREATE ROLE reader LOGIN;
-CREATE SCHEMA hidden; CREATE TABLE hidden.t (x int); GRANT SELECT ON hidden.t TO reader;
-CREATE TABLE open (x int); GRANT SELECT ON open TO reader;
+DROP ROLE IF EXISTS unprivileged; CREATE ROLE unprivileged LOGIN;
+CREATE SCHEMA hidden; CREATE TABLE hidden.t (x int); GRANT SELECT ON hidden.t TO unprivileged;
+CREATE TABLE open (x int); GRANT SELECT ON open TO unprivileged;
 CREATE TABLE "Pay ""roll" (x int); CREATE SEQUENCE closed_sequence;
-CREATE TABLE tenants (x int); GRANT SELECT ON tenants TO reader;
+CREATE TABLE tenants (x int); GRANT SELECT ON tenants TO unprivileged;
 ALTER TABLE tenants ENABLE ROW LEVEL SECURITY; CREATE POLICY p ON tenants USING (x = 1);
-CREATE TABLE parts (x int) PARTITION BY LIST (x); GRANT SELECT ON parts TO reader;
+CREATE TABLE parts (x int) PARTITION BY LIST (x); GRANT SELECT ON parts TO unprivileged;
 CREATE TABLE parts_1 PARTITION OF parts FOR VALUES IN (1);
 CREATE VIEW secret_view AS SELECT 1; CREATE MATERIALIZED VIEW secret_mv AS SELECT 1 AS x;
-SELECT lo_create(777); SELECT lo_create(778); GRANT SELECT ON LARGE OBJECT 778 TO reader;
+SELECT lo_create(777); SELECT lo_create(778); GRANT SELECT ON LARGE OBJECT 778 TO unprivileged;
 SELECT lo_create(779); GRANT SELECT ON LARGE OBJECT 779 TO PUBLIC;
 """
 
@@ -105,7 +105,7 @@ def test_what_may_not_be_read_is_named_all_at_once(
 ) -> None:
     server = source_server(major)
     name = server.database(SECRETS)
-    source = source_of(server, pg_tools, name, "reader")
+    source = source_of(server, pg_tools, name, "unprivileged")
     assert source.unreadable() == FOUND
     keep = Keeping(tmp_path / "kept")
     with source.snapshot() as snapshot, pytest.raises(SourceDenied) as caught:
@@ -115,8 +115,8 @@ def test_what_may_not_be_read_is_named_all_at_once(
     assert keep.begun == [], "nothing is dumped of what would not be whole"
 
     with server.connect(name) as connection:
-        connection.execute("GRANT pg_read_all_data TO reader; ALTER ROLE reader BYPASSRLS")
-        connection.execute("GRANT SELECT ON LARGE OBJECT 777 TO reader")
+        connection.execute("GRANT pg_read_all_data TO unprivileged; ALTER ROLE unprivileged BYPASSRLS")
+        connection.execute("GRANT SELECT ON LARGE OBJECT 777 TO unprivileged")
     assert source.unreadable() == []
     with source.snapshot() as snapshot:
         dumped = snapshot.dump(tmp_path / "spool", keep, 2, quiet)
@@ -127,7 +127,7 @@ def test_what_may_not_be_read_is_named_all_at_once(
 def test_pg_dump_agrees(source_server: GetServer, pg_tools: AllTools) -> None:
     """Each of the lines alone is enough for pg_dump to give up: nothing here is refused for no reason."""
     server = source_server(17)
-    name = server.database(SECRETS.replace("reader", "agreeing"))
+    name = server.database(SECRETS.replace("unprivileged", "agreeing"))
     fixes = [
         "GRANT USAGE ON SCHEMA hidden TO agreeing",
         'GRANT SELECT ON "Pay ""roll" TO agreeing',

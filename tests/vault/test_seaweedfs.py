@@ -19,9 +19,9 @@ def store_of(vault: S3Vault, access_key: str, secret_key: str) -> S3Store:
     return S3Store(bucket_of(vault.spec, "restoredrill", access_key, secret_key, attempts=3), "a")
 
 
-def listening() -> set[tuple[str, int]]:
-    """Where the processes that we started listen."""
-    children = psutil.Process().children(recursive=True)
+def listening(others: set[int]) -> set[tuple[str, int]]:
+    """Where the processes listen that we started, but for `others` (servers of other tests')."""
+    children = [c for c in psutil.Process().children(recursive=True) if c.pid not in others]
     found = [c.laddr for child in children for c in child.net_connections("tcp") if c.status == "LISTEN"]
     return {(address.ip, address.port) for address in found}
 
@@ -36,8 +36,8 @@ def test_two_servers_are_strangers_and_leave_nothing_running(tmp_path: Path) -> 
         assert list(store_of(vault_on(two), two.access_key, two.secret_key).list()) == []
         with pytest.raises(VaultDenied):
             list(store_of(vault_on(two), one.access_key, one.secret_key).list())
-        assert {address for address, _ in listening()} == {"127.0.0.1"}
-        assert all(port < 32_768 for _, port in listening())
+        assert {address for address, _ in listening(before)} == {"127.0.0.1"}
+        assert all(port < 32_768 for _, port in listening(before))
         for folder in ("one", "one/data", "one/tmp"):
             assert stat.filemode((tmp_path / folder).stat().st_mode) == "drwx------"
         assert stat.filemode((tmp_path / "one/identities.json").stat().st_mode) == "-rw-------"
