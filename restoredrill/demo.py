@@ -108,7 +108,7 @@ def _environment(folder: Path, url: str, s3: SeaweedFS, identity: x25519.Identit
         "DEMO_S3_KEY": s3.access_key,
         "DEMO_S3_SECRET": s3.secret_key,
         "DEMO_PRIVATE_KEY": str(identity),
-        "RESTOREDRILL_MACHINES": str(folder / "machines"),
+        "RESTOREDRILL_MACHINES": str(folder / "m"),  # short: a Unix socket lies deep below it
     }
 
 

@@ -1,22 +1,26 @@
 """`restoredrill demo`: back up, drill, damage, drill again, on embedded parts; nothing to configure."""
 
 import contextlib
+import secrets
 import shutil
 import tempfile
 from collections.abc import Iterator
+from datetime import timedelta
 from pathlib import Path
 
 import click
 
-from restoredrill import clock
+from restoredrill import clock, config
 from restoredrill.cli.forms import report_answer
 from restoredrill.cli.frame import Answer, Context
 from restoredrill.cli.frame import command as new_command
 from restoredrill.errors import Exit, UsageError
-from restoredrill.model import Report, Verdict
+from restoredrill.machines.local import workplace
+from restoredrill.model import Report, Verdict, make_id
 from restoredrill.reports import units
 
 REQUESTS = 300_000
+LONGEST = timedelta(days=1)  # until a demo counts as left behind, even if it seems to live
 
 
 @new_command
@@ -27,8 +31,7 @@ def command(context: Context, keep: Path | None, requests: int) -> Answer:
     from restoredrill import demo  # an extra: `pip install 'restoredrill[demo]'`
 
     began_s = clock.monotonic_s()
-    pages = _pages(keep)
-    with _folder(keep) as folder, context.progress() as progress:
+    with _folder(keep) as folder, _pages(keep) as pages, context.progress() as progress:
 
         def say(line: str) -> None:
             context.tell(f"[{clock.monotonic_s() - began_s:4.0f} s] {line}")
@@ -70,25 +73,34 @@ def _answer(good: Report, bad: Report, seconds: float, pages: Path) -> Answer:
     return Answer(document, "\n".join([*lines, *(f"  {page}" for page in (passed, failed))]), status)
 
 
-def _pages(keep: Path | None) -> Path:
-    return keep if keep is not None else Path(tempfile.mkdtemp(prefix="restoredrill-demo-"))
+@contextlib.contextmanager
+def _pages(keep: Path | None) -> Iterator[Path]:
+    """Where the reports go: they stay, unless there is no whole story to tell."""
+    if keep is not None:
+        yield keep
+        return
+    pages = Path(tempfile.mkdtemp(prefix="restoredrill-demo-"))
+    try:
+        yield pages
+    except BaseException:
+        shutil.rmtree(pages, ignore_errors=True)
+        raise
 
 
 @contextlib.contextmanager
 def _folder(keep: Path | None) -> Iterator[Path]:
-    """A fresh folder on a real disk with a short path, that the server's user can reach; erased unless
-    kept.
+    """A fresh folder that the server's user can reach; erased unless kept.
+
+    It is a machine like any other, under a lease: `reap` ends what a killed demo leaves.
     """
-    if keep is not None:
-        try:
-            keep.mkdir(mode=0o711, parents=True)
-        except FileExistsError:
-            raise UsageError("keep", str(keep), "it exists already", hint="name a new directory") from None
-        yield keep.absolute()
+    if keep is None:
+        name = make_id(clock.utcnow(), secrets.token_hex(2))
+        with workplace(config.machines_directory(), name, "demo", LONGEST) as home:
+            yield home
         return
-    folder = Path(tempfile.mkdtemp(prefix="restoredrill-demo-", dir="/var/tmp"))
-    folder.chmod(0o711)
     try:
-        yield folder
-    finally:
-        shutil.rmtree(folder, ignore_errors=True)
+        keep.mkdir(mode=0o711, parents=True)
+    except OSError as error:
+        reason = "it exists already" if isinstance(error, FileExistsError) else str(error.strerror).lower()
+        raise UsageError("keep", str(keep), reason, hint="name a new directory") from None
+    yield keep.absolute()
