@@ -13,10 +13,8 @@ from restoredrill.machines.local import LocalMachine
 from restoredrill.model import Job, Report, VaultSpec
 from restoredrill.protocols import Machine, Source
 from restoredrill.settings import DatabaseConfig, Purpose
-from restoredrill.vault.catalog import VaultBackups
-from restoredrill.vault.journal import VaultJournal
 from restoredrill.vault.opening import open_store
-from restoredrill.vault.sealing import AgeSealer, AgeUnsealer
+from restoredrill.vault.sealing import AgeUnsealer
 from restoredrill.vault.store import VaultStore
 
 if TYPE_CHECKING:
@@ -53,27 +51,11 @@ def located(database: DatabaseConfig, purpose: Purpose) -> VaultSpec:
     return config.locate(database.vault.spec(purpose), database.name)
 
 
-def writer(database: DatabaseConfig) -> VaultBackups:
-    """The vault as something to back up into."""
-    recipients = () if database.backup is None else database.backup.encrypt_to
-    return VaultBackups(vault(database, "backup"), AgeSealer(recipients))
-
-
-def reader(spec: VaultSpec, decrypt_with: str | None, database: str) -> VaultBackups:
-    """The vault as something to restore from. Raises `SecretMissing`, `KeyMissing`."""
-    return VaultBackups(store(spec, database), unsealer=unsealer(decrypt_with, database))
-
-
 def unsealer(decrypt_with: str | None, database: str) -> AgeUnsealer | None:
     """The private keys, where the file names some."""
     if decrypt_with is None:
         return None
     return AgeUnsealer(resolve(decrypt_with, f"drill.decrypt_with of {database}").reveal())
-
-
-def journal(spec: VaultSpec, database: str) -> VaultJournal:
-    """The drills of a vault."""
-    return VaultJournal(store(spec, database))
 
 
 # Databases --------------------------------------------------------------------------------------------------

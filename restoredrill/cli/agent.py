@@ -19,6 +19,7 @@ from restoredrill.cli.frame import command as new_command
 from restoredrill.errors import DeadlineOver
 from restoredrill.machines import local
 from restoredrill.model import Job
+from restoredrill.vault.catalog import VaultBackups
 from restoredrill.vault.journal import VaultJournal
 
 
@@ -33,7 +34,7 @@ def command(context: Context, home: Path) -> Answer:
 
     store = wiring.store(job.vault, job.database)
     parts = Parts(
-        backups=wiring.reader(job.vault, job.decrypt_with, job.database),
+        backups=VaultBackups(store, unsealer=wiring.unsealer(job.decrypt_with, job.database)),
         journal=VaultJournal(store),
         target=wiring.target(home, job),
         compare=compare,

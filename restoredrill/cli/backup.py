@@ -14,7 +14,9 @@ from restoredrill.machines.local import workplace
 from restoredrill.model import Manifest, make_id
 from restoredrill.reports import units
 from restoredrill.settings import DatabaseConfig
+from restoredrill.vault.catalog import VaultBackups
 from restoredrill.vault.conditional import require_conditional_writes
+from restoredrill.vault.sealing import AgeSealer
 
 LONGEST = timedelta(days=7)  # until a spool counts as left behind, even if its backup seems to live
 
@@ -32,8 +34,8 @@ def _take(context: Context, database: DatabaseConfig) -> Manifest:
     if settings is None:
         hint = "add a `backup` section to its file; `backup: {}` takes the defaults"
         raise UsageError("back up", database.name, "its file has no backup section", hint=hint)
-    source, backups = wiring.source(database), wiring.writer(database)
-    require_conditional_writes(wiring.vault(database, "backup"), database.vault.url)
+    source, store = wiring.source(database), wiring.vault(database, "backup")
+    require_conditional_writes(store, database.vault.url)
     name = make_id(clock.utcnow(), secrets.token_hex(4))
     directory = wiring.machines_directory(database)
     with workplace(directory, name, database.name, LONGEST) as home, context.progress() as progress:
@@ -45,7 +47,7 @@ def _take(context: Context, database: DatabaseConfig) -> Manifest:
             recipients=settings.encrypt_to,
             spool=home / "spool",
         )
-        return backup.take(request, source, backups, progress)
+        return backup.take(request, source, VaultBackups(store, AgeSealer(settings.encrypt_to)), progress)
 
 
 def _document(manifest: Manifest) -> dict[str, object]:

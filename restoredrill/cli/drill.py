@@ -17,7 +17,7 @@ from restoredrill.model import Event, Finding, Job, Manifest, Report, make_id
 from restoredrill.protocols import Progress
 from restoredrill.reports import units
 from restoredrill.settings import DatabaseConfig
-from restoredrill.vault.catalog import VaultBackups
+from restoredrill.vault.catalog import Listing, VaultBackups
 from restoredrill.vault.journal import VaultJournal
 from restoredrill.vault.sealing import require_fitting_key
 
@@ -62,9 +62,10 @@ def command(
     require_writable(forms)
     database = context.database(name)
     request = _request(database, pick, machine, keep)
-    journal = VaultJournal(wiring.store(request.vault, name))
+    store = wiring.store(request.vault, name)
+    journal = VaultJournal(store)
     drill_id = make_id(clock.utcnow(), secrets.token_hex(4))
-    backup = _choose(request, journal, seed=int(drill_id[-8:], 16))
+    backup = _choose(request, VaultBackups(store).look(), journal, seed=int(drill_id[-8:], 16))
     if isinstance(backup, Finding):
         report = drill.hopeless(request, drill_id, backup, clock.utcnow())
         if not dry_run:
@@ -103,9 +104,8 @@ def _request(
     )
 
 
-def _choose(request: DrillRequest, journal: VaultJournal, seed: int) -> Manifest | Finding:
+def _choose(request: DrillRequest, listing: Listing, journal: VaultJournal, seed: int) -> Manifest | Finding:
     """The backup to drill, or why there is none: a failed drill and no usage error."""
-    listing = VaultBackups(wiring.store(request.vault, request.database)).look()
     backups = [backup for backup in listing.manifests if backup.database == request.database]
     newest = max(listing.unreadable, key=lambda one: one.backup, default=None)
     if newest is not None and request.pick == "latest" and all(b.id < newest.backup for b in backups):
