@@ -13,7 +13,7 @@ def test_the_demo(host: Host) -> None:
     """Promises 1 and 4: the good one passes, the damaged one fails, two reports stay, nothing else does."""
     host.environment["TMPDIR"] = str(host.folder)
     command = host.start("demo", "--requests", "5000", "--json")
-    servers, folders = _seen(command)
+    servers, folders = _seen(command, host.machines)
     ended = command.end()
     assert ended.code == 0, str(ended)
     told = ended.document
@@ -27,7 +27,7 @@ def test_the_demo(host: Host) -> None:
     assert [folder for folder in folders if folder.exists()] == []
 
 
-def _seen(command: Command) -> tuple[set[psutil.Process], set[Path]]:
+def _seen(command: Command, machines: Path) -> tuple[set[psutil.Process], set[Path]]:
     """Every process that belonged to it while it ran, and the folders of the demo that they worked in."""
     processes: set[psutil.Process] = set()
     folders: set[Path] = set()
@@ -36,6 +36,6 @@ def _seen(command: Command) -> tuple[set[psutil.Process], set[Path]]:
             for process in psutil.Process(command.pid).children(recursive=True):
                 processes.add(process)
                 where = Path(process.cwd())
-                folders |= {p for p in (where, *where.parents) if p.name.startswith("restoredrill-demo-")}
+                folders |= {p for p in (where, *where.parents) if p.parent == machines}
         time.sleep(0.1)
     return processes, folders
