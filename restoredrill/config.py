@@ -342,11 +342,6 @@ def machines_directory() -> Path:
     return Path(os.environ.get("RESTOREDRILL_MACHINES") or f"/var/tmp/restoredrill-{os.geteuid()}")  # noqa: S108
 
 
-def spool_directory() -> Path:
-    """Where a dump passes through (under 256 MB): RESTOREDRILL_SPOOL, or beside the local machines."""
-    return Path(os.environ.get("RESTOREDRILL_SPOOL") or f"/var/tmp/restoredrill-{os.geteuid()}-spool")  # noqa: S108
-
-
 def postgres_directories() -> tuple[Path, ...]:
     """More directories with PostgreSQL programs: RESTOREDRILL_POSTGRES_PATH, split like PATH."""
     given = os.environ.get("RESTOREDRILL_POSTGRES_PATH", "")

@@ -2,7 +2,6 @@
 
 import secrets
 from collections.abc import Iterator
-from pathlib import Path
 from typing import Any
 
 import click
@@ -72,8 +71,8 @@ def _patient(database: DatabaseConfig) -> Patient:
         sealer=None if backup is None else lambda: AgeSealer(backup.encrypt_to),
         unsealer=None if drill is None or drill.decrypt_with is None else lambda: _unsealer(database),
         can_isolate=None if drill is None or drill.network == "open" else process.can_isolate,
-        spool=None if backup is None else config.spool_directory(),
-        machines=None if drill is None else _machines(database),
+        spool=None if backup is None else wiring.machines_directory(database),
+        machines=None if drill is None else wiring.machines_directory(database),
     )
 
 
@@ -98,8 +97,3 @@ def _unsealer(database: DatabaseConfig) -> Unsealer:
     unsealer = wiring.unsealer(database.drill.decrypt_with, database.name)
     assert unsealer is not None
     return unsealer
-
-
-def _machines(database: DatabaseConfig) -> Path:
-    given = database.machines.local.directory
-    return config.machines_directory() if given is None else Path(given)

@@ -426,7 +426,6 @@ def test_on_real_servers(
         **s3_vault.environment,
         "RESTOREDRILL_POSTGRES_PATH": str(server.tools.bindir),
         "RESTOREDRILL_MACHINES": str(tmp_path),
-        "RESTOREDRILL_SPOOL": str(tmp_path),
     }
     ran = programs.run(REAL, "doctor", "--json", cwd=tmp_path, env=env)
     assert ran.returncode == Exit.FAILED, ran.stderr
@@ -458,12 +457,15 @@ def test_all_well_ends_with_0(tmp_path: Path, source_server: Callable[[int], Sou
     server = source_server(17)
     (tmp_path / "schedules").mkdir()
     vault = {"url": f"file://{tmp_path}/vault"}
-    document = {"source": {"url": server.url()}, "vault": vault, "backup": {}}
+    machines = {"local": {"directory": f"{tmp_path}/drills"}}
+    document = {"source": {"url": server.url()}, "vault": vault, "backup": {}, "machines": machines}
     (tmp_path / "schedules" / "shop.yaml").write_text(json.dumps(document), encoding="utf-8")
-    env = {"RESTOREDRILL_POSTGRES_PATH": str(server.tools.bindir), "RESTOREDRILL_SPOOL": str(tmp_path)}
+    env = {"RESTOREDRILL_POSTGRES_PATH": str(server.tools.bindir)}
     ran = programs.run(REAL, "doctor", "shop", cwd=tmp_path, env=env)
     assert ran.returncode == 0, ran.stdout + ran.stderr
     lines = ran.stdout.splitlines()
     assert lines[0] == "shop:"
     assert lines[-1] == "nothing failed"
     assert all(line.startswith("  ok  ") for line in lines[1:-1])
+    (room,) = (line for line in lines if "room for dumps" in line)
+    assert f"{tmp_path}/drills: " in room, "where the backup will really work"

@@ -199,7 +199,6 @@ class Host:
         places = {
             "RESTOREDRILL_STATE": str(self.state),
             "RESTOREDRILL_MACHINES": str(self.machines),
-            "RESTOREDRILL_SPOOL": str(self.folder / "spool"),
         }
         return {**inherited, **places, **self.environment}
 
