@@ -179,7 +179,7 @@ def hopeless(request: DrillRequest, drill: str, finding: Finding, now: datetime)
         database=request.database,
         verdict=Verdict.FAILED,
         reasons=(finding.message,),
-        machine=MachineFacts(provider=request.provider, id="none"),
+        machine=MachineFacts(provider=request.provider, id="none", swept_at=now),
         rto_target_s=request.rto_target_s,
         rpo_target_s=request.rpo_target_s,
         planned=tuple(check.name for check in request.checks),
