@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from tests.benchmarks import databases, figures, plot, rows
+from tests.benchmarks import databases, figures, meter, plot, rows
 from tests.benchmarks.databases import DATABASES, FULL, SMALL
 from tests.benchmarks.rows import Result, Row, Steps
 from tests.benchmarks.stand import BACKUPS, RUNS, Run, Stand, stand
@@ -33,6 +33,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         small=asked.small,
         rounds=asked.rounds or (1 if asked.small else 3),
         out=asked.out,
+        patience_s=asked.patience,
     )
     print(done.document)
     return 0 if asked.small or all(result.reached for result in done.results) else 1
@@ -43,11 +44,15 @@ def _parsed(arguments: Sequence[str] | None) -> argparse.Namespace:
     parser.add_argument("--rounds", type=int, help="default: 3; with --small 1")
     parser.add_argument("--small", action="store_true", help="60 MB: shows that it works, not how fast it is")
     parser.add_argument("--only", default="", metavar="ROW,…", help=", ".join(rows.NAMES))
+    parser.add_argument("--patience", type=float, default=0, metavar="S", help=_PATIENCE)
     parser.add_argument("--out", type=Path, default=OUT, help="default: build/bench")
     return parser.parse_args(arguments)
 
 
-def bench(chosen: Sequence[Row], *, small: bool, rounds: int, out: Path) -> Bench:
+_PATIENCE = "before each run, wait up to so many seconds until others leave the machine alone"
+
+
+def bench(chosen: Sequence[Row], *, small: bool, rounds: int, out: Path, patience_s: float = 0) -> Bench:
     """Measure what these rows need, and write `figures.md`, `figures.png` and `figures.json` below `out`."""
     needed = {run for row in chosen for run, _ in row.needs}
     runs = [run for run in RUNS.values() if run.name in needed]
@@ -55,7 +60,7 @@ def bench(chosen: Sequence[Row], *, small: bool, rounds: int, out: Path) -> Benc
     _say(f"making two databases ({'small' if small else 'about 1.4 GB each'})")
     with stand(SMALL if small else FULL) as ready:
         _prepare(ready, runs, warm=not small)
-        measured = tuple(_round(ready, runs, number) for number in range(rounds))
+        measured = tuple(_round(ready, runs, number, patience_s) for number in range(rounds))
         on = _circumstances(ready, rounds)
     results = rows.results(chosen, measured)
     picture = out / "figures.png"
@@ -75,10 +80,11 @@ def _prepare(ready: Stand, runs: Sequence[Run], *, warm: bool) -> None:
             ready.prepare(dbname)
 
 
-def _round(ready: Stand, runs: Sequence[Run], number: int) -> Steps:
+def _round(ready: Stand, runs: Sequence[Run], number: int, patience_s: float) -> Steps:
     """Everything once; every second time backwards, so that a machine that gets slower favours nobody."""
     measured = {}
     for run in runs if number % 2 == 0 else reversed(runs):
+        meter.await_quiet(patience_s)
         for step, one in ready.perform(run).items():
             spent = one.spent
             measured[run.name, step] = one

@@ -98,6 +98,17 @@ def between(first: Reading, second: Reading, cores: int = CORES) -> Spent:
     )
 
 
+def await_quiet(limit_s: float, most: float = 0.05) -> None:
+    """Wait until others use no more than `most` of the machine for a second, or until `limit_s` are over."""
+    until_s = time.monotonic() + limit_s
+    roots = Roots(harness=os.getpid(), store=0, client=0)
+    while time.monotonic() < until_s:
+        first = read(roots)
+        time.sleep(1)
+        if between(first, read(roots)).foreign <= most:
+            return
+
+
 def _owners(roots: Roots, processes: Mapping[int, _Process]) -> Iterator[tuple[_Process, str]]:
     children: dict[int, list[int]] = {}
     for one in processes.values():

@@ -94,9 +94,16 @@ def _limits(axes: Axes, results: Sequence[Result]) -> None:
         said = f"{result.median:{digits}} of {limit:g}{unit}"
         end = max([result.median / limit, *shares])
         axes.annotate(
-            said, (end, place), (6, 0), textcoords="offset points", va="center", fontsize=8, color=_INK
+            said,
+            (end, place),
+            (6, 0),
+            textcoords="offset points",
+            va="center",
+            fontsize=8,
+            color=_INK,
+            bbox={"facecolor": "white", "edgecolor": "none", "pad": 1},
         )
-    axes.axvline(1, color=_LIMIT, linewidth=1)
+    axes.axvline(1, color=_LIMIT, linewidth=1, zorder=1.5)
     axes.set_yticks(range(len(results)), [result.row.name for result in results])
     axes.invert_yaxis()
     axes.set_xlim(0, max(1.35, *(1.3 * max([r.median, *r.values]) / r.row.at_most for r in results)))
