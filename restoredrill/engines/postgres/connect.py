@@ -38,7 +38,7 @@ _KEEPALIVE = {
 }
 
 # What changes the text of a value or a definition: two servers must say the same of the same.
-_SAME_TEXT = {
+SAME_TEXT = {
     "timezone": "UTC",
     "datestyle": "ISO, MDY",
     "intervalstyle": "postgres",
@@ -192,7 +192,7 @@ def _settings(limits: Limits, info: psycopg.ConnectionInfo) -> dict[str, str]:
     without_meaning = info.parameter_status("server_encoding") == "SQL_ASCII"
     settings = {
         "client_encoding": "LATIN1" if without_meaning else "UTF8",
-        **_SAME_TEXT,
+        **SAME_TEXT,
         **_CAREFUL,
         "lock_timeout": f"{limits.lock_timeout_s * 1000:.0f}ms",
         "statement_timeout": f"{limits.statement_timeout_s * 1000:.0f}ms",

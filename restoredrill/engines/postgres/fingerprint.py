@@ -16,6 +16,7 @@ import psycopg
 from psycopg.pq import TransactionStatus
 
 from restoredrill.engines.postgres import inventory, tables
+from restoredrill.engines.postgres.connect import SAME_TEXT
 from restoredrill.engines.postgres.digest import ALGORITHM, in_hex
 from restoredrill.engines.postgres.tables import Measure
 from restoredrill.model import Fingerprint, FingerprintLevel, TableFingerprint
@@ -27,19 +28,7 @@ Connect = Callable[[], Connection]
 # What the text of a value or a definition depends on, and what would end or filter a long query. SET LOCAL
 # beats whatever a role or the database has set for itself.
 SETTINGS: Mapping[str, str] = {
-    "search_path": "",
-    "timezone": "UTC",
-    "datestyle": "ISO, MDY",
-    "intervalstyle": "postgres",
-    "extra_float_digits": "3",
-    "bytea_output": "hex",
-    "lc_monetary": "C",
-    "lc_numeric": "C",
-    "lc_time": "C",
-    "xmlbinary": "base64",
-    "xmloption": "content",
-    "quote_all_identifiers": "off",
-    "standard_conforming_strings": "on",
+    **SAME_TEXT,
     "row_security": "off",
     "statement_timeout": "0",
     "jit": "off",  # costs more than it saves: tables are many, expressions are long
