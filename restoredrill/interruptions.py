@@ -26,7 +26,7 @@ def postponed() -> Iterator[None]:
 
     def keep(number: int, frame: FrameType | None) -> None:
         heard.append(number)
-        if len(heard) == _MEANT:
+        if len(heard) >= _MEANT:
             handlers[signal.Signals(number)](number, frame)
 
     try:

@@ -30,8 +30,12 @@ MODULE = (sys.executable, "-P", "-m")
 
 _PATIENCE_S = 30.0  # for a program that does nothing, on a machine that is busy
 
+MACHINE = "RESTOREDRILL_MACHINE"
+"""Names the directory of the machine that a process belongs to: it goes on to everything that one starts."""
+
 # What a child may know of our surroundings. Everything else stays here: credentials above all (promise 5).
 _INHERITED = (
+    MACHINE,
     "PATH",
     "HOME",
     "USER",
@@ -339,17 +343,26 @@ def _open_paths_of(process: psutil.Process) -> list[str]:
 
 
 def running_below(folder: Path) -> tuple[Proc, ...]:
-    """Every process whose working directory is `folder` or below it, but for this one: found by looking."""
-    root = str(folder.resolve())
+    """Every process whose working directory or machine is `folder` or below it, but for this one: found by
+    looking. (A daemon leaves directory, session and parent, but keeps its environment.)
+    """
+    root = f"{folder.resolve()}/"
     found = []
     for process in psutil.process_iter():
         try:
-            where = process.cwd().removesuffix(" (deleted)")
-            if process.pid != os.getpid() and (where == root or where.startswith(root + "/")):
+            if process.pid != os.getpid() and (_works_below(process, root) or _is_of(process, root)):
                 found.append(_identity(process))
         except (psutil.NoSuchProcess, psutil.AccessDenied, psutil.ZombieProcess):
             continue
     return tuple(found)
+
+
+def _works_below(process: psutil.Process, root: str) -> bool:
+    return f"{process.cwd().removesuffix(' (deleted)')}/".startswith(root)
+
+
+def _is_of(process: psutil.Process, root: str) -> bool:
+    return f"{process.environ().get(MACHINE, '')}/".startswith(root)
 
 
 def myself() -> Proc:

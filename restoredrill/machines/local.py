@@ -87,8 +87,9 @@ class LocalMachine:
         )
         _write(home / LEASE, lease.model_dump_json())
         _write(home / "job.json", job.model_dump_json(by_alias=True))
-        guard = self._start(GUARD, home, self._directory / "guard.log", self._directory)
-        agent = self._start(self._agent, home, home / "agent.log", home)
+        guard = self._start([*GUARD, home], self._environment, self._directory / "guard.log")
+        marked = {**self._environment, process.MACHINE: str(home.resolve())}
+        agent = self._start([*self._agent, home], marked, home / "agent.log")
         _amend(home, agent=agent, guard=guard)
 
     def state(self, machine: str) -> MachineState:
@@ -128,10 +129,10 @@ class LocalMachine:
     def _home(self, machine: str) -> Path:
         return self._directory / machine
 
-    def _start(self, program: Sequence[str | Path], home: Path, log: Path, cwd: Path) -> Proc:
+    def _start(self, argv: Sequence[str | Path], environment: Mapping[str, str], log: Path) -> Proc:
         log.touch(mode=0o600)
         with log.open("ab") as sink:
-            return process.start_detached([*program, home], extra_env=self._environment, cwd=cwd, log=sink)
+            return process.start_detached(argv, extra_env=environment, cwd=log.parent, log=sink)
 
 
 @contextmanager

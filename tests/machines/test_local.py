@@ -83,6 +83,18 @@ def test_launch_leaves_a_lease_and_terminate_leaves_nothing(folder: Path) -> Non
     here.terminate(name)  # may be repeated
 
 
+def test_a_daemon_that_a_check_has_started_is_found_wherever_it_works(folder: Path) -> None:
+    """Promise 4: a smoke test may start the app, which leaves directory, session and parent behind."""
+    daemon = STARTS_SERVER.replace('cwd="server"', 'cwd="/"')
+    here = machine(folder, (sys.executable, "-c", daemon))
+    name = here.launch(job())
+    eventually((folder / name / "up").exists)
+    eventually(lambda: not here.state(name).running)
+    assert [line for line in here.leftovers(DRILL) if line.startswith("process")]
+    here.terminate(name)
+    assert here.leftovers(DRILL) == ()
+
+
 def test_an_agent_that_died_is_seen_with_its_last_words(folder: Path) -> None:
     here = machine(folder, ENDS)
     name = here.launch(job())
