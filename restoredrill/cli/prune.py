@@ -55,9 +55,9 @@ def _prune(database: DatabaseConfig, dry_run: bool) -> tuple[PrunePlan, Pruned |
 
 
 def _lines(name: str, plan: PrunePlan, done: Pruned | None) -> list[str]:
-    verb = "would delete" if done is None else "deleted"
+    verb = "to delete" if done is None else "deleted"
     gone = {backup for backup, _ in plan.retention.delete} if done is None else set(done.deleted)
-    lines = [f"{name}: {len(plan.retention.keep)} kept, {len(gone)} {verb.removeprefix('would ')}"]
+    lines = [f"{name}: {len(plan.retention.keep)} kept, {len(gone)} {verb}"]
     lines += [f"  keep          {backup}  {reason}" for backup, reason in plan.retention.keep]
     lines += [
         f"  {verb:13s} {backup}  {reason}" for backup, reason in plan.retention.delete if backup in gone

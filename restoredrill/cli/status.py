@@ -1,6 +1,6 @@
 """`restoredrill status [NAME]`: is every database proven, and since when."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
@@ -65,7 +65,7 @@ def _standing_or_problem(database: DatabaseConfig, now: datetime) -> Standing:
 def _standing(database: DatabaseConfig, now: datetime) -> Standing:
     store = wiring.vault(database, "restore")
     backups = [b for b in VaultBackups(store).look().manifests if b.database == database.name]
-    reports = [r for r in VaultJournal(store).reports() if r.database == database.name]
+    reports = _back_to_a_pass(r for r in VaultJournal(store).reports() if r.database == database.name)
     told = next((r for r in reports if r.verdict is not Verdict.INCONCLUSIVE), None)
     passed: Report | None = next((r for r in reports if r.verdict is Verdict.PASSED), None)
     return Standing(
@@ -78,6 +78,16 @@ def _standing(database: DatabaseConfig, now: datetime) -> Standing:
         newest_backup=backups[0].id if backups else None,
         newest_backup_age_s=backups[0].age_s(now) if backups else None,
     )
+
+
+def _back_to_a_pass(reports: Iterable[Report]) -> list[Report]:
+    """What lies before the newest that passed is not read: a request each, for nothing."""
+    found: list[Report] = []
+    for report in reports:
+        found.append(report)
+        if report.verdict is Verdict.PASSED:
+            break
+    return found
 
 
 def _table(standings: Sequence[Standing], now: datetime) -> Table:
