@@ -8,6 +8,7 @@ from pathlib import Path
 
 from restoredrill import __version__, clock
 from restoredrill.errors import RestoredrillError
+from restoredrill.interruptions import postponed
 from restoredrill.model import Fingerprint, FingerprintLevel, Manifest, StoredFile
 from restoredrill.protocols import Backups, Dumped, Progress, Snapshot, Source
 
@@ -53,7 +54,8 @@ def take(request: BackupRequest, source: Source, backups: Backups, progress: Pro
         )
         backups.publish(manifest)
     except BaseException as error:
-        _discard(request.backup, backups, error)
+        with postponed():
+            _discard(request.backup, backups, error)
         raise
     return manifest
 

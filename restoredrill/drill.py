@@ -143,8 +143,14 @@ def conduct(
     with postponed():
         final = _store(journal, _tear_down(job, report, machine), render)
     if interruption is not None:
-        raise interruption
+        raise interruption if not final.machine.leftovers else _interrupted_but(final)
     return final
+
+
+def _interrupted_but(report: Report) -> Interrupted:
+    left = ", ".join(report.machine.leftovers)
+    hint = "`restoredrill reap` ends what is left"
+    return Interrupted("drill", report.database, f"interrupted; still there: {left}", hint=hint)
 
 
 def no_backup(database: str, others: Collection[str]) -> Finding:

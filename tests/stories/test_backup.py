@@ -1,6 +1,7 @@
 """Taking a backup: what is published, and what is left when something fails."""
 
 import contextlib
+import signal
 import threading
 from collections.abc import Iterator
 from pathlib import Path
@@ -12,7 +13,7 @@ from restoredrill.backup import BackupRequest
 from restoredrill.errors import DumpFailed, SourceDenied, VaultConflict, VaultUnreachable
 from restoredrill.model import Fingerprint, FingerprintLevel, Manifest, ServerFacts, StoredFile
 from restoredrill.protocols import Archive, Dumped, Keep, Progress
-from tests.stories.samples import NOW, manifest
+from tests.stories.samples import NOW, interruptible, manifest
 
 REQUEST = BackupRequest("20260923T031500Z-7f3a", "shop", 2, FingerprintLevel.CONTENT, (), Path("/nowhere"))
 
@@ -20,8 +21,11 @@ REQUEST = BackupRequest("20260923T031500Z-7f3a", "shop", 2, FingerprintLevel.CON
 class Vault:
     """A vault that remembers in which order things came."""
 
-    def __init__(self, *, published: bool = False, undiscardable: bool = False) -> None:
+    def __init__(
+        self, *, published: bool = False, undiscardable: bool = False, interrupted: bool = False
+    ) -> None:
         self.did: list[str] = []
+        self._interrupted = interrupted
         self._published = published
         self._undiscardable = undiscardable
 
@@ -36,6 +40,8 @@ class Vault:
         self.did.append("published")
 
     def discard(self, backup: str) -> None:
+        if self._interrupted:
+            signal.raise_signal(signal.SIGINT)
         if self._undiscardable:
             raise VaultUnreachable("discard", backup, "no answer")
         self.did.append("discarded")
@@ -138,3 +144,11 @@ def test_what_can_not_be_removed_is_said_beside_the_error() -> None:
     with pytest.raises(DumpFailed) as caught:
         take(Snapshot(dump=DumpFailed("dump", "shop", "cut off")), Vault(undiscardable=True))
     assert "prune removes it" in caught.value.__notes__[0]
+
+
+def test_an_interruption_does_not_break_off_the_removal_of_half_a_backup() -> None:
+    """Promise 3: it is heard when nothing is left that looks like one."""
+    vault = Vault(interrupted=True)
+    with interruptible(), pytest.raises(KeyboardInterrupt):
+        take(Snapshot(dump=DumpFailed("dump", "shop", "cut off")), vault)
+    assert vault.did[-1] == "discarded"

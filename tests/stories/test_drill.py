@@ -190,6 +190,12 @@ def test_an_interruption_ends_the_machine_and_is_in_the_vault() -> None:
     assert [f.rule for f in journal.saved[-1].findings] == ["INTERRUPTED"]
 
 
+def test_an_interruption_does_not_say_that_all_is_clean_where_it_is_not() -> None:
+    with pytest.raises(Interrupted, match="still there: process 7") as caught:
+        conduct(Interrupts(left=("process 7",)), MemoryJournal())
+    assert "reap" in caught.value.hint
+
+
 class Breaks(Machine):
     """It does something that nobody has thought of."""
 
