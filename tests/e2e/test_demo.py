@@ -32,10 +32,16 @@ def _seen(command: Command, machines: Path) -> tuple[set[psutil.Process], set[Pa
     processes: set[psutil.Process] = set()
     folders: set[Path] = set()
     while command.running:
-        with contextlib.suppress(psutil.NoSuchProcess, psutil.AccessDenied):
-            for process in psutil.Process(command.pid).children(recursive=True):
-                processes.add(process)
+        for process in _family(command.pid):
+            processes.add(process)
+            with contextlib.suppress(psutil.Error):
                 where = Path(process.cwd())
                 folders |= {p for p in (where, *where.parents) if p.parent == machines}
         time.sleep(0.1)
     return processes, folders
+
+
+def _family(pid: int) -> list[psutil.Process]:
+    with contextlib.suppress(psutil.NoSuchProcess):
+        return psutil.Process(pid).children(recursive=True)
+    return []
