@@ -60,9 +60,13 @@ class Controller:
         except (RestoredrillError, OSError) as error:  # OSError: no memory or no room for one more process
             self._say(f"{run.key}: could not be started: {error}")
             return
-        self._say(
-            f"{run.key}: " + ("skipped: the last one still runs" if ended is None else outcome(run, ended))
-        )
+        if ended is None:
+            self._say(f"{run.key}: skipped: the last one still runs")
+            return
+        for line in ended.err.splitlines():
+            if line.startswith("warning: "):
+                self._say(f"{run.key}: {line}")
+        self._say(f"{run.key}: {outcome(run, ended)}")
 
 
 def outcome(run: Run, ended: Ended) -> str:

@@ -11,7 +11,7 @@ from restoredrill.cli.frame import Answer, Context
 from restoredrill.cli.frame import command as new_command
 from restoredrill.cli.output import complain
 from restoredrill.controller import Controller, Ended, Run
-from restoredrill.errors import Exit, UsageError
+from restoredrill.errors import Exit, ToolMissing, UsageError
 from restoredrill.interruptions import postponed
 from restoredrill.machines.children import Children, lock
 from restoredrill.settings import DatabaseConfig
@@ -22,8 +22,11 @@ PATIENCE_S = 8.0  # for what runs to clean up after SIGTERM; the whole of it end
 @new_command
 def command(context: Context) -> Answer:
     """Run the backups and drills of every file by their cron lines."""
-    from restoredrill.scheduler import Schedule  # an extra: `pip install 'restoredrill[serve]'`
-
+    try:
+        from restoredrill.scheduler import Schedule
+    except ModuleNotFoundError as error:
+        hint = "pip install 'restoredrill[serve]'"
+        raise ToolMissing("import", str(error.name), "it is not installed", hint=hint) from error
     databases = context.databases()
     runs = planned(databases)
     if not runs:

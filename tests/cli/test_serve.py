@@ -70,6 +70,12 @@ def test_a_state_that_cannot_be_kept_is_a_matter_of_configuration(host: Path) ->
     assert "RESTOREDRILL_STATE" in done.stderr
 
 
+def test_without_its_extra_it_says_how_to_install_it(host: Path) -> None:
+    done = run(f"import sys; sys.modules['apscheduler'] = None; {REAL}", "serve", cwd=host)
+    assert done.returncode == 3
+    assert "restoredrill[serve]" in done.stderr
+
+
 def test_what_was_left_before_a_reboot_is_ended_at_the_start(host: Path) -> None:
     """Promise 4: the timer in the machine did not survive that."""
     left = host / "machines" / "20260923T031500Z-7f3a"

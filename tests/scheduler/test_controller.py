@@ -46,6 +46,16 @@ def test_a_verdict_is_said_with_its_reasons() -> None:
     assert "FAILED d1: public.orders: 3 rows missing" in line
 
 
+def test_a_warning_of_a_run_is_said_before_its_end() -> None:
+    lines: list[str] = []
+    ended = Ended(0, json.dumps({"id": "2026-1"}), "warning: the key file is open to all\nnot for the log\n")
+    Controller(Answers(ended), lines.append).due(BACKUP)
+    assert lines[1:] == [
+        "backup shop: warning: the key file is open to all",
+        "backup shop: backup 2026-1 taken",
+    ]
+
+
 def test_leftovers_are_said() -> None:
     assert "left running" in said(DRILL, Ended(4, json.dumps({"verdict": "passed", "drill": "d"}), ""))
 
