@@ -70,11 +70,8 @@ class LocalMachine:
         """
         home = self._home(job.drill)
         _make(self._directory, home)
-        try:
+        with _told(job.drill):
             self._begin(job, home)
-        except OSError as error:
-            reason = error.strerror or str(error)
-            raise MachineFailed("launch", job.drill, reason.lower()) from error
         return job.drill
 
     def _begin(self, job: Job, home: Path) -> None:
@@ -139,6 +136,8 @@ class LocalMachine:
 def workplace(directory: Path, name: str, database: str, lives: timedelta) -> Iterator[Path]:
     """A directory for work of this very process, under a lease like any machine's: if we are killed, a look
     finds it (and whatever program still works in it) and `reap` ends it. Erased on the way out.
+
+    Raises `MachineFailed` if it can't be made.
     """
     _make(directory, directory / name)
     home, now = directory / name, clock.utcnow()
@@ -146,11 +145,21 @@ def workplace(directory: Path, name: str, database: str, lives: timedelta) -> It
         drill=name, database=database, started_at=now, expires_at=now + lives, agent=process.myself()
     )
     try:
-        _write(home / LEASE, lease.model_dump_json())
+        with _told(name):
+            _write(home / LEASE, lease.model_dump_json())
         yield home
     finally:
         with postponed():
             end_machine(home)
+
+
+@contextmanager
+def _told(machine: str) -> Iterator[None]:
+    """What the system refuses (room, processes) as an error of ours."""
+    try:
+        yield
+    except OSError as error:
+        raise MachineFailed("launch", machine, (error.strerror or str(error)).lower()) from error
 
 
 def keep(home: Path, expires_at: datetime) -> None:

@@ -1,5 +1,6 @@
 """Good backups of real servers come back whole on a throwaway one, on every major, and leave nothing."""
 
+import os
 import stat
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -364,3 +365,18 @@ def test_a_target_ends_what_one_before_it_has_left(
     assert process.running_below(directory) == ()
     assert not directory.exists()
     killed.stop()
+
+
+def test_a_strict_umask_keeps_the_servers_user_out_of_nothing(
+    make_target: Callable[..., PostgresTarget],
+    clean_roles: Callable[[int], SourceServer],
+    pg_tools: dict[int, Tools],
+) -> None:
+    """Many a hardened host gives root one of 077."""
+    source = clean_roles(17)
+    facts = dump(source, source.database(""), client_for(17, tuple(pg_tools.values()))).manifest.server
+    before = os.umask(0o077)
+    try:
+        make_target().start(facts, 1)
+    finally:
+        os.umask(before)

@@ -6,6 +6,8 @@ import time
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
+import pytest
+
 from restoredrill.errors import MachineFailed
 from restoredrill.machines import local
 from restoredrill.machines.local import LocalMachine
@@ -13,6 +15,7 @@ from restoredrill.machines.reaper import overdue, reap
 from restoredrill.model import Job, Lease
 from restoredrill.protocols import MachineState
 
+DAY = timedelta(days=1)
 NOW = datetime(2026, 9, 23, 3, 15, tzinfo=UTC)
 
 
@@ -93,6 +96,19 @@ def test_the_workplace_of_a_killed_process_is_reaped_with_what_works_in_it(tmp_p
     (gone,) = reap(here, datetime.now(UTC), lambda _: None)
     assert gone.problem is None
     assert here.leftovers("20260923T031500Z-7f3a") == ()
+
+
+def test_a_workplace_that_cannot_be_written_to_leaves_nothing(tmp_path: Path) -> None:
+    """A full disk, say; here the lease's path would be too long, and the directory's is not quite."""
+    directory = tmp_path
+    while len(str(directory)) < 3700:
+        directory /= "d" * 200
+    name = "n" * (4090 - len(str(directory)) - 1)
+    directory /= name[:100]
+    name = name[101:]
+    with pytest.raises(MachineFailed, match="name too long"), local.workplace(directory, name, "shop", DAY):
+        raise AssertionError("unreachable")
+    assert list(directory.iterdir()) == []
 
 
 def test_a_workplace_in_use_is_left_alone_and_erased_by_its_user(tmp_path: Path) -> None:

@@ -65,6 +65,7 @@ class PostgresTarget:
             raise ServerFailed("isolate", f"PostgreSQL {tools.version}", why, hint=hint)
         try:
             self._directory.mkdir(mode=0o711, parents=True, exist_ok=True)
+            self._directory.chmod(0o711)  # whatever the umask: the server's user must pass through
         except OSError as error:
             hint = "choose a work directory that can be written to"
             raise ServerFailed("make", str(self._directory), str(error.strerror), hint=hint) from error
