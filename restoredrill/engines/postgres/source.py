@@ -100,6 +100,9 @@ class PostgresSnapshot:
     holder: psycopg.Connection = field(repr=False)
     _sequences: "_Sequences" = field(default_factory=lambda: _Sequences(), repr=False)
     _sessions: list[psycopg.Connection] = field(default_factory=list, repr=False)
+    # Dump and fingerprint both ask the holder: while a statement of the one has failed and is not rolled back
+    # yet, one of the other would fail for it.
+    _turn: threading.Lock = field(default_factory=threading.Lock, repr=False)
 
     def facts(self) -> ServerFacts:
         """Versions, encoding, extensions, roles in use, size."""
@@ -121,7 +124,7 @@ class PostgresSnapshot:
     def dump(self, spool: Path, keep: Keep, jobs: int, progress: Progress) -> Dumped:
         """See `Snapshot.dump`. What this role may not read is refused first, all of it at once."""
         self._ping()
-        with translated(SOURCE, "read the privileges of", self.login):
+        with self._turn, translated(SOURCE, "read the privileges of", self.login):
             _refuse(privileges.unreadable(self.holder), self.login)
             notes = privileges.left_out(self.holder)
             passwords = privileges.may_read_passwords(self.holder)
@@ -148,12 +151,14 @@ class PostgresSnapshot:
     def fingerprint(self, level: FingerprintLevel, jobs: int, progress: Progress) -> Fingerprint:
         """See `Snapshot.fingerprint`."""
         with translated(SOURCE, "fingerprint", self.login):
-            before = {} if level is FingerprintLevel.NONE else self._sequences.read(self.holder)
+            with self._turn:
+                before = {} if level is FingerprintLevel.NONE else self._sequences.read(self.holder)
             return fingerprint.take(self.connect, level, jobs, progress, sequences=before)
 
     def _ping(self) -> None:
         try:
-            self.holder.execute("SELECT 1")
+            with self._turn:
+                self.holder.execute("SELECT 1")
         except psycopg.Error as error:
             ours = as_ours(error, SOURCE, "dump", self.login)
             raise lost_snapshot(self.login.name, ours.reason) from error
