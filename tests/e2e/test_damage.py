@@ -131,10 +131,14 @@ def test_a_damaged_backup_fails_for_what_is_wrong_with_it(
 
 
 def test_an_exit_status_of_0_is_no_pass(copy: Copy) -> None:
-    """Promise 1: pg_restore is content with exchanged values, and only the fingerprint is not."""
+    """Promise 1: pg_restore is content with exchanged values, and only the fingerprint is not.
+
+    Promise 4: only a pass is worth keeping.
+    """
     name = copy.file("shop.orders").name
     backup = copy.plant(name, lambda rows: damage.swap_field(rows, 3))
-    report = copy.host.drill("shop", "--backup", backup, code=1)
+    report = copy.host.drill("shop", "--backup", backup, "--keep", "2h", code=1)
+    assert (report.machine.url, copy.host.left()) == (None, [])
     assert report.reasons[0].startswith("CONTENT_DIFFERS shop.orders: ")
     outcomes = {check.name: check.outcome for check in report.checks}
     assert outcomes == {

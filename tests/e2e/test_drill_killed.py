@@ -4,7 +4,6 @@ import contextlib
 import os
 import shlex
 import signal
-import stat
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
@@ -166,18 +165,3 @@ def test_an_interrupted_drill_cleans_up(stage: Stage, number: signal.Signals) ->
     assert stage.host.left() == []
     assert stored(stage.host).verdict is Verdict.INCONCLUSIVE
     assert [finding.rule for finding in stored(stage.host).findings] == ["INTERRUPTED"]
-
-
-@at["restore"]
-def test_no_object_is_written_to_disk_whole(stage: Stage) -> None:
-    """Promise 7: what pg_restore reads are pipes, and the table of contents; and nobody else can read it."""
-    with stage.reached() as command:
-        archive = machine_of(stage.host) / "server" / "restore" / "archive"
-        assert archive.parent.stat().st_mode & 0o077 == 0, "what pg_restore says in it quotes rows"
-        there = {path.name: path.lstat().st_mode for path in archive.iterdir()}
-        command.kill()
-        kill_agent(stage.host)
-        eventually(lambda: stage.host.left() == [], "the guard has ended it")
-    data = {name for name in there if ".dat" in name and name != "toc.dat"}
-    assert data, "it has data"
-    assert {name for name, mode in there.items() if not stat.S_ISFIFO(mode)} == {"toc.dat"}

@@ -1,15 +1,16 @@
 """A restored database gets no chance to call out, and production is only read."""
 
+import stat
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
 
 from restoredrill.model import Verdict
-from tests.e2e.conftest import SHOP, Shop
-from tests.e2e.host import Host
+from tests.e2e.conftest import SHOP, Shop, Taken
+from tests.e2e.host import Host, eventually
 from tests.e2e.listening import Listener, listener
-from tests.e2e.trouble import gate, lease, machine_of, postmaster
+from tests.e2e.trouble import gate, kill_agent, lease, machine_of, postmaster
 from tests.plugins.postgres import SourceServer
 from tests.plugins.s3 import S3Vault
 from tests.vault.faulty import Proxy
@@ -95,20 +96,31 @@ def test_a_restored_database_reaches_nobody(host: Host, caller: Shop, home: List
     assert visits(caller.server) == visited
 
 
-def test_a_drill_knows_nothing_of_the_source(host: Host, shop: Shop, proxy: Proxy, proxied: S3Vault) -> None:
-    """Promise 5: neither agent nor server has the source's URL, and the server has no secret at all."""
+def test_what_there_is_of_a_drill_under_way(
+    host: Host, shop: Shop, taken: Taken, proxied: S3Vault, proxy: Proxy
+) -> None:
+    """Promise 5: neither agent nor server has the source's URL, and the server has no secret at all.
+
+    Promise 7: what pg_restore reads are pipes, and the table of contents; no object is on disk.
+    """
     host.environment["SHOP_PASSWORD"] = "not-for-drills"
     host.protect("shop", shop.url, proxied)
-    host.backup("shop")
+    taken.put(host.store("shop"))
     with gate(proxy, r"^GET .*\.dat\.zst") as at:
         command = host.start("drill", "shop", "--json")
         at.wait()
-        agent = lease(machine_of(host)).agent
+        home = machine_of(host)
+        agent = lease(home).agent
         assert agent is not None
         known = {"agent": _environment(agent.pid), "server": _environment(postmaster(host))}
-        job = (machine_of(host) / "job.json").read_text()
-        at.open()
-        assert command.end().code == 0
+        job = (home / "job.json").read_text()
+        restoring = home / "server" / "restore"
+        private = restoring.stat().st_mode & 0o077 == 0
+        archive = {path.name: path.lstat().st_mode for path in (restoring / "archive").iterdir()}
+        command.kill()
+        kill_agent(host)
+        eventually(lambda: host.left() == [], "the guard has ended it")
+
     assert proxied.secret_key in known["agent"], "what it may know, it knows"
     for secret in (shop.url, "not-for-drills"):
         assert secret not in known["agent"]
@@ -116,6 +128,10 @@ def test_a_drill_knows_nothing_of_the_source(host: Host, shop: Shop, proxy: Prox
     for secret in (shop.url, "not-for-drills", *proxied.environment.values()):
         assert secret not in known["server"]
     assert proxied.secret_key not in job
+
+    assert private, "what pg_restore says quotes rows"
+    assert len(archive) > 2
+    assert {name for name, mode in archive.items() if not stat.S_ISFIFO(mode)} == {"toc.dat"}
 
 
 def _environment(pid: int) -> str:

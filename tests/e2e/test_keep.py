@@ -46,14 +46,3 @@ def test_a_kept_server_lives_until_its_lease_is_over(host: Host, shop: Shop, tak
     assert report.drill in forms["html"].read_text()
     assert "passed" in forms["markdown"].read_text().lower()
     assert host.body("shop", f"drills/{report.drill}/report.html").decode() == forms["html"].read_text()
-
-
-def test_what_has_not_passed_is_not_kept(host: Host, taken: Taken) -> None:
-    """Promise 4: only what is worth keeping lives on."""
-    checks = [{"name": "more orders", "rows": {"table": "shop.orders", "min": 3001}}]
-    host.protect("shop", None, host.folder / "vault", drill={"checks": checks})
-    taken.put(host.store("shop"))
-    report = host.drill("shop", "--keep", "2h", code=1)
-    assert [finding.rule for finding in report.findings if finding.severity.fails] == ["ROWS_TOO_FEW"]
-    assert report.machine.url is None
-    assert host.left() == []

@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from restoredrill.model import Outcome, Verdict
-from tests.e2e.conftest import SHOP
+from tests.e2e.conftest import SHOP, Taken
 from tests.e2e.host import Host
 from tests.plugins.postgres import SourceServer
 from tests.plugins.s3 import S3Vault
@@ -18,8 +18,8 @@ pytestmark = pytest.mark.xdist_group("e2e-newcomer")
 def settled(host: Host, tcp_server: SourceServer, s3_vault: S3Vault) -> Host:
     """What a newcomer has: a URL with a password and the bucket's keys, all in the environment."""
     host.protect("shop", tcp_server.tcp_url(tcp_server.database(SHOP)), s3_vault)
-    (host.schedules / "shop.yaml").unlink()
-    (host.schedules).rmdir()
+    (host.schedules / "shop.yaml").unlink()  # which is what `init` is for
+    host.schedules.rmdir()
     keys = {"AWS_ACCESS_KEY_ID": s3_vault.access_key, "AWS_SECRET_ACCESS_KEY": s3_vault.secret_key}
     host.environment |= keys
     host.secrets.add("s3cret-of-the-source")
@@ -84,17 +84,16 @@ def test_the_first_hour(settled: Host, s3_vault: S3Vault) -> None:
     assert host.document("reap") == {"dry_run": False, "reaped": []}
 
 
-def test_people_get_words(settled: Host, s3_vault: S3Vault) -> None:
+def test_people_get_words(host: Host, taken: Taken) -> None:
     """The same commands without `--json`, for reading; nothing of a document is in them."""
-    host = settled
-    init(host, s3_vault, host.folder / "shop-key.txt")
-    backup = host.backup("shop")
+    host.protect("shop", "postgresql:///nowhere", host.folder / "vault", backup={"keep": {"last": 1}})
+    taken.put(host.store("shop"))
     words = {
         ("validate",): "shop: ok",
-        ("backups", "shop"): backup,
+        ("backups", "shop"): taken.id,
         ("drill", "shop", "--dry-run"): "would drill shop",
         ("report",): "no drills yet",
-        ("prune", "--dry-run"): "1 kept, 0 delete",
+        ("prune", "--dry-run"): "shop: 1 kept",
         ("reap", "--dry-run"): "nothing outlived its lease",
     }
     for command, said in words.items():
@@ -104,10 +103,9 @@ def test_people_get_words(settled: Host, s3_vault: S3Vault) -> None:
     assert "NO" in host.run("status", code=1).out
 
 
-def test_what_goes_wrong_before_anything_is_done_is_exit_2(settled: Host, s3_vault: S3Vault) -> None:
-    """One document on standard output then, too, and a hint."""
-    host = settled
-    init(host, s3_vault, host.folder / "shop-key.txt")
+def test_what_goes_wrong_before_anything_is_done_is_exit_2(host: Host) -> None:
+    """One document on standard output then, too, and a reason."""
+    host.protect("shop", "postgresql:///nowhere", host.folder / "vault")
     wrong = (
         ("backup", "shoop"),  # no such file
         ("drill", "shop", "--keep", "2 parsecs"),

@@ -102,7 +102,6 @@ def test_no_row_and_no_secret_shows(planted: Planted) -> None:
     host.run("doctor", "shop")
     host.run("report", "shop", report.drill)
     host.run("report", "shop", spoilt.drill, "--json")
-    host.run("backups", "shop")
 
     assert report.verdict is Verdict.FAILED
     failed = [check.name for check in report.checks if check.outcome == "failed"]
