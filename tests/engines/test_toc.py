@@ -327,7 +327,9 @@ def test_pg_restore_loads_the_largest_first_and_everything(archive: Sample, tmp_
     assert facts(archive.server, name) == archive.facts
     launched = re.findall(r"launching item \d+ (.*)", done.stderr)
     loaded = [words.removeprefix("TABLE DATA ") for words in launched if words.startswith("TABLE DATA ")]
-    assert loaded == wanted
+    # Both workers come free at about the same time towards the end: which of the last few is first is luck.
+    assert loaded[:4] == wanted[:4]
+    assert sorted(loaded) == sorted(str(tag) for tag in wanted)
     archive.server.drop(name)
 
 

@@ -14,7 +14,7 @@ import psycopg
 
 from restoredrill import clock, process
 from restoredrill.engines.postgres import watch
-from restoredrill.engines.postgres.connect import TARGET, login, plain
+from restoredrill.engines.postgres.connect import TARGET, login, plain, translated
 from restoredrill.engines.postgres.layout import Layout, extra_findings, lay_out
 from restoredrill.engines.postgres.messages import Blame, RestoreMessage, Rule, classify
 from restoredrill.engines.postgres.pipes import Feeder, FeedReport
@@ -172,9 +172,11 @@ def _environment(scene: Scene) -> dict[str, str]:
 
 @contextlib.contextmanager
 def _session(scene: Scene) -> Iterator[psycopg.Connection]:
-    with contextlib.closing(plain(login(scene.server.url(scene.maintenance)), TARGET)) as connection:
-        connection.autocommit = True
-        connection.execute(b"SET statement_timeout = '10s'")
+    to = login(scene.server.url(scene.maintenance))
+    with contextlib.closing(plain(to, TARGET)) as connection:
+        with translated(TARGET, "watch", to):
+            connection.autocommit = True
+            connection.execute(b"SET statement_timeout = '10s'")
         yield connection
 
 

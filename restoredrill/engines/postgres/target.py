@@ -137,7 +137,8 @@ class PostgresTarget:
         """An autocommit connection of the superuser to a database that is not the restored one."""
         server, facts = self._running()
         url = server.url(fits.maintenance(facts.database))
-        with contextlib.closing(plain(login(url), TARGET)) as connection:
+        to = login(url)
+        with contextlib.closing(plain(to, TARGET)) as connection, translated(TARGET, "work on", to):
             connection.autocommit = True
             yield connection
 
