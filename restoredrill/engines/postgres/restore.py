@@ -158,6 +158,9 @@ def _environment(scene: Scene) -> dict[str, str]:
         "local_preload_libraries": "",
         "default_tablespace": "",
         "temp_tablespaces": "",
+        # pg_restore lifts these itself, but not before its first question on each connection.
+        "statement_timeout": "0",
+        "lock_timeout": "0",
         # While a session begins; pg_restore then asks for warnings.
         "client_min_messages": "error",
     }
