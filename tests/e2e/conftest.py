@@ -1,6 +1,7 @@
 """What the end-to-end tests share: a host, and a small shop to protect."""
 
 from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 
 import pytest
@@ -35,15 +36,29 @@ CREATE FUNCTION shop.half(x numeric) RETURNS numeric LANGUAGE sql IMMUTABLE RETU
 """
 
 
-@pytest.fixture
-def host() -> Iterator[Host]:
-    """A fresh host. In the end nothing may be left on it, and nothing may have been told."""
+@contextmanager
+def fresh_host() -> Iterator[Host]:
+    """A host of its own. In the end nothing may be left on it, and nothing may have been told."""
     made = Host(short_directory())
     try:
         yield made
         made.check()
     finally:
         made.close()
+
+
+@pytest.fixture
+def host() -> Iterator[Host]:
+    """See `fresh_host`."""
+    with fresh_host() as made:
+        yield made
+
+
+@pytest.fixture
+def other_host() -> Iterator[Host]:
+    """One more, which knows nothing of the first."""
+    with fresh_host() as made:
+        yield made
 
 
 @dataclass(frozen=True)

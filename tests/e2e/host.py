@@ -119,7 +119,7 @@ class Host:
     folder: Path
     environment: dict[str, str] = field(default_factory=dict)
     secrets: set[str] = field(default_factory=set)
-    _vaults: dict[str, tuple[VaultSpec, str | None, str | None]] = field(default_factory=dict)
+    _stores: dict[str, VaultStore] = field(default_factory=dict)
     _commands: list[Command] = field(default_factory=list)
 
     @property
@@ -158,11 +158,11 @@ class Host:
 
     def _vault(self, name: str, vault: "S3Vault | Path") -> dict[str, Any]:
         if isinstance(vault, Path):
-            self._vaults[name] = (VaultSpec(url=f"file://{vault}"), None, None)
+            self._stores[name] = open_store(VaultSpec(url=f"file://{vault}"), None, None)
             return {"url": f"file://{vault}"}
         self.environment |= vault.environment
         self.secrets.add(vault.secret_key)
-        self._vaults[name] = (vault.spec, vault.access_key, vault.secret_key)
+        self._stores[name] = open_store(vault.spec, vault.access_key, vault.secret_key)
         return vault.spec.model_dump(exclude_none=True)
 
     # Commands -----------------------------------------------------------------------------------------------
@@ -206,8 +206,7 @@ class Host:
 
     def store(self, name: str) -> VaultStore:
         """The vault of a database, to look into it."""
-        spec, access_key, secret_key = self._vaults[name]
-        return open_store(spec, access_key, secret_key)
+        return self._stores[name]
 
     def backups(self, name: str) -> tuple[str, ...]:
         """Ids of the backups that exist, newest first."""
