@@ -172,3 +172,36 @@ class MachineFailed(RestoredrillError):
 
 class DeadlineOver(MachineFailed):
     """The drill's deadline passed before it was done."""
+
+
+# The cloud --------------------------------------------------------------------------------------------------
+
+
+class CloudError(RestoredrillError):
+    """A cloud's control plane answered with an error that retrying did not cure."""
+
+
+class CloudDenied(CloudError):
+    """The credentials in use may not do this, or there are none."""
+
+
+class CloudUnreachable(CloudError):
+    """No answer from the control plane: network, name or endpoint; or it throttles without end."""
+
+
+class CloudMissing(CloudError):
+    """No such image, subnet, key, secret or instance."""
+
+
+class CapacityMissing(MachineFailed):
+    """Nothing of what the plan names can be had now: no capacity, no quota, or spot is too dear."""
+
+
+class PlanUnmet(RestoredrillError):
+    """No machine can be planned that would do; `problems` holds every reason, one line each. Nothing was
+    started.
+    """
+
+    def __init__(self, thing: str, problems: tuple[str, ...], *, hint: str = "") -> None:
+        super().__init__("plan", thing, "; ".join(problems), hint=hint)
+        self.problems = problems

@@ -1,7 +1,6 @@
 """The vocabulary: documents that live in the vault and values that travel between layers.
 
-Documents are frozen, and carry their schema's name so that a reader knows what it has. A field that a later
-version added is ignored, not refused: old binaries must read new backups.
+Documents carry their schema's name, so that a reader knows what it has.
 """
 
 import re
@@ -9,14 +8,10 @@ from datetime import datetime
 from enum import StrEnum
 from typing import Any, Literal
 
-from pydantic import AwareDatetime, BaseModel, ConfigDict, Field
+from pydantic import AwareDatetime, Field
 
-
-class Document(BaseModel):
-    """Base of everything that is written to the vault as JSON."""
-
-    model_config = ConfigDict(frozen=True, extra="ignore", populate_by_name=True)
-
+from restoredrill.document import Document
+from restoredrill.plan import MachinePlan, Market
 
 # Ids --------------------------------------------------------------------------------------------------------
 
@@ -106,8 +101,8 @@ class Fingerprint(Document):
     algorithm: str
     version_num: int = 0  # of the server that was read, 170010; 0: not said
     tables: tuple[TableFingerprint, ...] = ()
-    sequences: dict[str, str] = {}
-    objects: dict[str, dict[str, str]] = {}
+    sequences: dict[str, str] = Field(default_factory=dict)
+    objects: dict[str, dict[str, str]] = Field(default_factory=dict)
     notes: tuple[str, ...] = ()  # what it does not cover, for the report
 
 
@@ -226,34 +221,68 @@ class VaultSpec(Document):
     storage_class: str | None = None
 
 
-class Job(Document):
+class Errand(Document):
+    """What every piece of work says that a machine does, whatever it is."""
+
+    database: str
+    vault: VaultSpec  # with the references of whoever does the work
+    provider: str
+    jobs: int = Field(ge=1)
+    started_at: AwareDatetime
+    deadline_at: AwareDatetime
+    expires_at: AwareDatetime  # the lease's end
+    plan: MachinePlan | None = None  # of a machine that has to be started first
+
+    @property
+    def id(self) -> str:
+        """The drill's or the backup's: what the machine carries as its tag."""
+        raise NotImplementedError
+
+
+class Job(Errand):
     """Everything an agent needs to drill one backup; goes out through the vault as job.json."""
 
     schema_: Literal["restoredrill.job/1"] = Field("restoredrill.job/1", alias="schema")
     drill: str = Field(pattern=ID_PATTERN.pattern)
-    database: str
     backup: str = Field(pattern=ID_PATTERN.pattern)
-    vault: VaultSpec  # with the restoring credentials' references
     decrypt_with: str | None = None  # a reference to age identities
-    provider: str
-    jobs: int = Field(ge=1)
     isolated: bool = True  # the server gets no network at all
     checks: tuple[CheckSpec, ...] = ()
     ignore: tuple[IgnoreSpec, ...] = ()
     rto_target_s: float | None = None
     rpo_target_s: float | None = None
     keep_s: float | None = None  # leave the server running this long after a pass
-    started_at: AwareDatetime
-    deadline_at: AwareDatetime
-    expires_at: AwareDatetime  # the lease's end
+    limits_s: dict[str, float] = Field(default_factory=dict)  # the longest a phase may take, by its name
+
+    @property
+    def id(self) -> str:
+        return self.drill
+
+
+class BackupJob(Errand):
+    """Everything an agent needs to take one backup; goes out as jobs/<backup id>/job.json."""
+
+    schema_: Literal["restoredrill.backup-job/1"] = Field("restoredrill.backup-job/1", alias="schema")
+    backup: str = Field(pattern=ID_PATTERN.pattern)
+    source_url: str  # a reference, to a secret store
+    lock_timeout_s: float = 30.0
+    connect_timeout_s: float = 10.0
+    level: FingerprintLevel = FingerprintLevel.CONTENT
+    recipients: tuple[str, ...] = ()
+
+    @property
+    def id(self) -> str:
+        return self.backup
 
 
 class Event(Document):
-    """One line of the agent's story."""
+    """One line of the agent's story. `beat`: nothing new, but it lives; `interrupted`: its machine is being
+    taken away.
+    """
 
     at: AwareDatetime
     phase: str
-    kind: Literal["started", "progress", "done", "note"]
+    kind: Literal["started", "progress", "done", "note", "beat", "interrupted"]
     percent: float | None = None
     mb_per_s: float | None = None
     message: str = ""
@@ -270,6 +299,9 @@ class Lease(Document):
     expires_at: AwareDatetime
     orphan: bool = False  # whoever used it is gone: it may be ended before its time
     detail: str = ""
+    region: str = ""
+    type: str = ""
+    usd_per_hour: float | None = None  # None: not known, or nobody pays for it
 
 
 class BackupFacts(Document):
@@ -299,6 +331,11 @@ class MachineFacts(Document):
     provider: str
     id: str
     type: str = ""
+    region: str = ""
+    zone: str = ""
+    market: Market | None = None
+    attempts: int = 1  # machines that were started, one after another
+    boot_s: float | None = None  # from the call that created it to the agent's first event
     leftovers: tuple[str, ...] = ()
     swept_at: AwareDatetime | None = None  # when that look happened; None: nobody has looked yet
     url: str | None = None  # of a kept server, without a password
@@ -318,6 +355,10 @@ class Cost(Document):
     currency: str = "USD"
     amount: float = 0.0
     estimate: float = 0.0
+    parts: dict[str, float] = Field(
+        default_factory=dict
+    )  # what `amount` is made of: instance, volume, requests, transfer
+    prices_from: str = ""
 
 
 class Report(Document):

@@ -10,6 +10,8 @@ from typing import Any, Protocol
 from restoredrill.model import (
     CheckResult,
     CheckSpec,
+    Cost,
+    Errand,
     Event,
     Finding,
     Fingerprint,
@@ -285,31 +287,59 @@ class Check(Protocol):
 
 @dataclass(frozen=True)
 class MachineState:
-    """`running`, or `ended` with whatever can be said of the end (an agent's last words, an exit status)."""
+    """`running`, or `ended` with whatever can be said of the end (an agent's last words, an exit status).
+
+    `reclaimed`: its owner took it away (a spot instance), which says nothing about the work: worth another
+    try elsewhere.
+    """
 
     running: bool
     detail: str = ""
+    reclaimed: bool = False
 
 
 class Machine(Protocol):
-    """A provider of throwaway machines. Everything may be repeated."""
+    """A provider of throwaway machines. Everything may be repeated. `machine` is what `launch` returned or,
+    since an answer may be lost, the errand's id: what there is, is found by looking.
+    """
 
-    def launch(self, job: Job) -> str:
+    def launch(self, job: Errand, attempt: int = 1) -> str:
         """Start the agent with `job`; returns the machine's id at once. Lease and id are on record before
-        the first wait.
+        the first wait. The same job and attempt never start a second machine.
+
+        Raises `MachineFailed`; `CapacityMissing` when nothing that the plan names can be had.
         """
 
     def state(self, machine: str) -> MachineState:
         """Is it alive. An unknown id is `ended`."""
 
+    def last_words(self, machine: str) -> str:
+        """What it wrote where no agent is needed to read it: its console, its log. Empty: nothing."""
+
     def terminate(self, machine: str) -> None:
         """End it and erase it. Returns when it is gone; silent if it is gone already."""
 
-    def leases(self) -> tuple[Lease, ...]:
-        """Every machine of ours that lives, whoever started it, by looking and not by remembering."""
+    def leftovers(self, errand: str) -> tuple[str, ...]:
+        """What a look finds of an errand's machines: processes, directories, volumes. Empty is the
+        proof.
+        """
 
-    def leftovers(self, drill: str) -> tuple[str, ...]:
-        """What a look finds of a drill's machines: processes, directories, volumes. Empty is the proof."""
+
+class Estate(Protocol):
+    """Everything of ours that lives somewhere, as the reaper sees it: by looking, never from notes."""
+
+    def leases(self) -> tuple[Lease, ...]:
+        """Every machine of ours (and whatever is left of one), whoever started it."""
+
+    def terminate(self, machine: str) -> None:
+        """See `Machine.terminate`; `machine` is a lease's."""
+
+    def leftovers(self, errand: str) -> tuple[str, ...]:
+        """See `Machine.leftovers`."""
+
+
+Bill = Callable[[Errand, Report], Cost]
+"""bill(job, report): what an errand has cost, once its machines are gone."""
 
 
 EventSink = Callable[[str, str, float | None, float | None, str], None]

@@ -6,6 +6,7 @@ from urllib.parse import unquote, urlsplit
 
 REDACTED = "[redacted]"
 REFERENCE = re.compile(r"\$\{([A-Za-z_][A-Za-z0-9_]*)\}")
+STORES = ("secretsmanager", "ssm")  # AWS Secrets Manager, Systems Manager Parameter Store
 _LOOKS_LIKE_REFERENCE = re.compile(r"\$\{[^}]*\}?")
 
 # Every secret that was resolved in this process, so that a message written by somebody else (a library's
@@ -92,9 +93,19 @@ def file_path(text: str) -> str | None:
     return text.removeprefix("file:") if text.startswith("file:") and not text.startswith("file://") else None
 
 
+def stored(text: str) -> tuple[str, str] | None:
+    """The kind and the name of what lies in a secret store of the cloud, for a reference to such.
+
+    >>> stored("secretsmanager:restoredrill/shop"), stored("ssm:/restoredrill/shop/key")
+    (('secretsmanager', 'restoredrill/shop'), ('ssm', '/restoredrill/shop/key'))
+    """
+    kind, colon, name = text.partition(":")
+    return (kind, name) if colon and kind in STORES and name else None
+
+
 def is_reference(text: str) -> bool:
     """Does a text hold a reference at all?"""
-    return file_path(text) is not None or REFERENCE.search(text) is not None
+    return file_path(text) is not None or stored(text) is not None or REFERENCE.search(text) is not None
 
 
 def check_references(text: str) -> None:

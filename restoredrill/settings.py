@@ -17,6 +17,8 @@ from pydantic import (
 )
 from pydantic.json_schema import GenerateJsonSchema
 
+from restoredrill import secret
+from restoredrill.ec2_settings import Ec2Settings
 from restoredrill.model import CheckSpec, FingerprintLevel, IgnoreSpec, VaultSpec
 from restoredrill.values import (
     AbsolutePath,
@@ -148,6 +150,8 @@ class BackupSettings(Section):
 
     cron: Cron | None = None
     timezone: TimeZone = "UTC"
+    machine: Literal["local", "ec2"] = "local"
+    deadline_s: Duration = Field(86400.0, alias="deadline", json_schema_extra={"default": "24h"})
     jobs: Jobs = 2
     fingerprint: FingerprintLevel = FingerprintLevel.CONTENT
     encrypt_to: tuple[Recipient, ...] = ()
@@ -251,14 +255,29 @@ def _unlike(checks: tuple[CheckEntry, ...]) -> tuple[CheckEntry, ...]:
     return checks
 
 
+class PhaseLimits(Section):
+    """The longest each phase of a drill may take; none given: as long as the deadline allows."""
+
+    prepare_s: Duration | None = Field(None, alias="prepare")
+    restore_s: Duration | None = Field(None, alias="restore")
+    verify_s: Duration | None = Field(None, alias="verify")
+    checks_s: Duration | None = Field(None, alias="checks")
+
+    @property
+    def by_phase(self) -> dict[str, float]:
+        """Seconds by the phase's name, of those that are limited."""
+        return {name.removesuffix("_s"): s for name, s in self.model_dump().items() if s is not None}
+
+
 class DrillSettings(Section):
     """When and how backups are proven. No `cron`: only by hand."""
 
     cron: Cron | None = None
     timezone: TimeZone = "UTC"
     pick: Pick = "latest"
-    machine: Literal["local"] = "local"
+    machine: Literal["local", "ec2"] = "local"
     deadline_s: Duration = Field(7200.0, alias="deadline", json_schema_extra={"default": "2h"})
+    limits: PhaseLimits = Field(default_factory=lambda: PhaseLimits())
     rto_s: Duration | None = Field(None, alias="rto")
     rpo_s: Duration | None = Field(None, alias="rpo")
     jobs: Jobs = 2
@@ -288,6 +307,7 @@ class MachinesSettings(Section):
     """Options of each kind of machine."""
 
     local: LocalMachineSettings = LocalMachineSettings()
+    ec2: Annotated[Ec2Settings | None, BeforeValidator(_something)] = None
 
 
 class NotifySettings(Section):
@@ -330,6 +350,26 @@ class DatabaseFile(Section):
         sealed = self.backup is not None and self.backup.encrypt_to
         if sealed and self.drill is not None and self.drill.decrypt_with is None:
             raise ValueError("encrypts its backups, but drill.decrypt_with names no key to drill them with")
+        return self
+
+    @model_validator(mode="after")
+    def _fits_the_cloud(self) -> "DatabaseFile":
+        ec2 = self.machines.ec2
+        for name, section in (("drill", self.drill), ("backup", self.backup)):
+            if section is not None and section.machine == "ec2" and ec2 is None:
+                raise ValueError(f"{name}.machine is ec2, but there is no machines.ec2")
+        if ec2 is not None and not self.vault.url.startswith(("s3://", "${")):
+            raise ValueError("machines.ec2 needs a vault in S3: machines of the cloud can't see a folder")
+        if self.backup is not None and self.backup.machine == "ec2" and ec2 is not None:
+            if ec2.backup is None:
+                raise ValueError("backup.machine is ec2, but there is no machines.ec2.backup to say where")
+            if ec2.backup.source_url is None and (
+                self.source is None or secret.stored(self.source.url) is None
+            ):
+                raise ValueError(
+                    "backup.machine is ec2, so machines.ec2.backup.source_url must name a secret that holds "
+                    "the source's URL, such as secretsmanager:shop/source"
+                )
         return self
 
 

@@ -16,6 +16,7 @@ from restoredrill import cron, durations, expect, secret
 from restoredrill.model import ID_PATTERN
 
 _RULE = r"[A-Z][A-Z0-9_]+"
+_STORED = f"({'|'.join(secret.STORES)}):.+"
 
 
 def _duration(value: object) -> float:
@@ -56,14 +57,25 @@ def _expectation(text: str) -> str:
 
 def _reference(text: str) -> str:
     secret.check_references(text)
-    if secret.file_path(text) is None and not secret.REFERENCE.fullmatch(text):
+    if not _is_whole_reference(text):
         raise ValueError("is a secret and must not stand here; write ${NAME} or file:/path")
     return text
 
 
+def _stored_secret(text: str) -> str:
+    if secret.stored(text) is None:
+        raise ValueError("must be secretsmanager:NAME or ssm:NAME, which a machine reads by its own role")
+    return text
+
+
+def _is_whole_reference(text: str) -> bool:
+    stands_alone = secret.file_path(text) is not None or secret.stored(text) is not None
+    return stands_alone or secret.REFERENCE.fullmatch(text) is not None
+
+
 def _database_url(text: str) -> str:
     secret.check_references(text)
-    if secret.file_path(text) is not None or secret.REFERENCE.fullmatch(text):
+    if _is_whole_reference(text):
         return text
     if not secret.is_database_url(text):
         raise ValueError("must be a URL like postgresql://user@host/database, ${NAME} or file:/path")
@@ -149,12 +161,13 @@ Cron = Annotated[str, AfterValidator(_cron), _text(cron.JSON_PATTERN)]
 Expectation = Annotated[str, AfterValidator(_expectation), _text(expect.JSON_PATTERN)]
 TimeZone = Annotated[str, AfterValidator(_timezone)]
 Reference = Annotated[
-    str, AfterValidator(_reference), _text(r"^(\$\{[A-Za-z_][A-Za-z0-9_]*\}|file:/[^/].*)$")
+    str, AfterValidator(_reference), _text(rf"^(\$\{{[A-Za-z_][A-Za-z0-9_]*\}}|file:/[^/].*|{_STORED})$")
 ]
+StoredSecret = Annotated[str, AfterValidator(_stored_secret), _text(f"^{_STORED}$")]
 DatabaseUrl = Annotated[
     str,
     AfterValidator(_database_url),
-    _text(r"^(postgres(ql)?://.*|\$\{[A-Za-z_][A-Za-z0-9_]*\}|file:/[^/].*)$"),
+    _text(rf"^(postgres(ql)?://.*|\$\{{[A-Za-z_][A-Za-z0-9_]*\}}|file:/[^/].*|{_STORED})$"),
 ]
 VaultUrl = Annotated[str, AfterValidator(check_vault_url), _text(r"^(s3://[^/]|file:///|\$\{).*$")]
 Endpoint = Annotated[str, AfterValidator(check_endpoint), _text(r"^(https?://|\$\{)[^@]*$")]

@@ -20,9 +20,10 @@ from typing import Any
 from pydantic import AwareDatetime, ValidationError
 
 from restoredrill import clock, process
+from restoredrill.document import Document
 from restoredrill.errors import MachineFailed
 from restoredrill.interruptions import postponed
-from restoredrill.model import ID_PATTERN, Document, Job, Lease
+from restoredrill.model import ID_PATTERN, Errand, Lease
 from restoredrill.process import Proc
 from restoredrill.protocols import MachineState
 
@@ -62,21 +63,21 @@ class LocalMachine:
         self._environment = environment
         self._agent = agent
 
-    def launch(self, job: Job) -> str:
+    def launch(self, job: Errand, attempt: int = 1) -> str:
         """Start guard and agent for `job`; returns the machine's id, which is the drill's.
 
         Raises `MachineFailed` if the directory can't be made, the machine exists already or this host has no
         room for it; what there is of it then, `terminate` ends.
         """
-        home = self._home(job.drill)
+        home = self._home(job.id)
         _make(self._directory, home)
-        with _told(job.drill):
+        with _told(job.id):
             self._begin(job, home)
-        return job.drill
+        return job.id
 
-    def _begin(self, job: Job, home: Path) -> None:
+    def _begin(self, job: Errand, home: Path) -> None:
         lease = LeaseFile(
-            drill=job.drill,
+            drill=job.id,
             database=job.database,
             started_at=job.started_at,
             expires_at=job.expires_at,
@@ -98,6 +99,10 @@ class LocalMachine:
         if _at_work(home, lease):
             return MachineState(running=True)
         return MachineState(running=False, detail=last_words(home / "agent.log"))
+
+    def last_words(self, machine: str) -> str:
+        """The end of the agent's log."""
+        return last_words(self._home(machine) / "agent.log")
 
     def terminate(self, machine: str) -> None:
         """End agent, server and guard, erase the directory."""

@@ -6,7 +6,7 @@ from datetime import datetime
 
 from restoredrill.errors import RestoredrillError
 from restoredrill.model import Lease
-from restoredrill.protocols import Machine
+from restoredrill.protocols import Estate
 
 
 @dataclass(frozen=True)
@@ -28,16 +28,16 @@ def overdue(leases: Sequence[Lease], now: datetime) -> tuple[Reaped, ...]:
     )
 
 
-def reap(machine: Machine, now: datetime, say: Callable[[str], None]) -> tuple[Reaped, ...]:
+def reap(estate: Estate, now: datetime, say: Callable[[str], None]) -> tuple[Reaped, ...]:
     """End everything overdue; one that resists does not save the others."""
-    return tuple(_end(machine, one, say) for one in overdue(machine.leases(), now))
+    return tuple(_end(estate, one, say) for one in overdue(estate.leases(), now))
 
 
-def _end(machine: Machine, one: Reaped, say: Callable[[str], None]) -> Reaped:
+def _end(estate: Estate, one: Reaped, say: Callable[[str], None]) -> Reaped:
     say(f"ending {one.lease.machine}: {one.reason}")
     try:
-        machine.terminate(one.lease.machine)
-        left = machine.leftovers(one.lease.drill)
+        estate.terminate(one.lease.machine)
+        left = estate.leftovers(one.lease.drill)
     except RestoredrillError as error:
         return Reaped(one.lease, one.reason, str(error))
     return Reaped(one.lease, one.reason, ", ".join(left) or None)

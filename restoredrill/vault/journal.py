@@ -8,8 +8,9 @@ from typing import TypeVar
 
 from pydantic import ValidationError
 
+from restoredrill.document import Document
 from restoredrill.errors import ObjectCorrupt, VaultConflict, VaultError, VaultMissing
-from restoredrill.model import Document, Event, Job, Report, Verdict
+from restoredrill.model import Event, Job, Report, Verdict
 from restoredrill.protocols import Store
 from restoredrill.vault.catalog import why_invalid
 from restoredrill.vault.layout import (

@@ -147,10 +147,10 @@ REFUSED_BY_SHAPE = {
         "3: name: unknown key; there is source, vault, backup, drill, machines, notify",
     ),
     "attribute's name": (drill("deadline_s: 5"), "3: drill.deadline_s: unknown key; did you mean deadline?"),
-    "unknown machine": (drill("machine: ec2"), "3: drill.machine: must be local"),
+    "unknown machine": (drill("machine: moon"), "3: drill.machine: must be local or ec2"),
     "unknown machine's options": (
-        SMALLEST + "machines: {ec2: {}}\n",
-        "3: machines.ec2: unknown key; there is local",
+        SMALLEST + "machines: {moon: {}}\n",
+        "3: machines.moon: unknown key; there is local, ec2",
     ),
     "fingerprint": (backup("fingerprint: contents"), "4: backup.fingerprint: must be content, rows or none"),
     "network": (drill("network: yes"), "3: drill.network: must be isolated or open"),

@@ -6,9 +6,9 @@ from pathlib import Path
 from tests.house.source import PACKAGE, imported, module_name, modules, used, within
 
 LEAVES = ("clock", "durations", "errors", "interruptions", "secret")
-VOCABULARY = (*LEAVES, "model", "protocols")
-ADAPTER = (*VOCABULARY, "process")
-CONFIGURATION = ("config", "settings")
+VOCABULARY = (*LEAVES, "document", "plan", "model", "protocols")
+ADAPTER = (*VOCABULARY, "process", "aws")
+CONFIGURATION = ("config", "settings", "ec2_settings")
 STORY = (*VOCABULARY, "checks.verdict")
 EVERYTHING = ("",)
 
@@ -23,15 +23,20 @@ ARROWS: dict[str, tuple[str, ...]] = {
     "expect": (),
     "interruptions": (),
     "secret": (),
-    "model": LEAVES,
+    "document": (),
+    "plan": (*LEAVES, "document"),
+    "model": (*LEAVES, "document", "plan"),
     "protocols": (*LEAVES, "model"),
     "process": VOCABULARY,
+    "aws": VOCABULARY,
     # configuration: from a value and a file to frozen models
     "yaml_lines": LEAVES,
     "values": (*VOCABULARY, "cron", "expect"),
-    "settings": (*VOCABULARY, "cron", "expect", "values"),
+    "ec2_settings": (*VOCABULARY, "values"),
+    "settings": (*VOCABULARY, "cron", "ec2_settings", "expect", "values"),
     "config": (*VOCABULARY, "settings", "values", "yaml_lines"),
     "advice": (*VOCABULARY, "settings"),
+    "bundle": (*ADAPTER,),
     # adapters: neither each other nor the stories
     "checks": (*ADAPTER, "expect"),
     "embedded": ADAPTER,
@@ -56,8 +61,8 @@ ARROWS: dict[str, tuple[str, ...]] = {
 
 # Who may use what the linter bans (pyproject.toml says why): starts of paths below restoredrill/.
 OWNERS: dict[str, tuple[str, ...]] = {
-    "boto3": ("vault/s3",),
-    "botocore": ("vault/s3",),
+    "boto3": ("aws/", "machines/ec2/", "vault/s3"),
+    "botocore": ("aws/", "machines/ec2/", "vault/s3"),
     "subprocess": ("process.py",),
     "os.system": (),
     "os.popen": (),

@@ -7,11 +7,11 @@ from datetime import UTC, datetime, timedelta
 
 from restoredrill.errors import VaultUnreachable
 from restoredrill.model import (
+    Errand,
     Event,
     Fingerprint,
     FingerprintLevel,
     Job,
-    Lease,
     MachineFacts,
     Manifest,
     Report,
@@ -132,8 +132,11 @@ class Machine:
         self._detail = detail
         self._left = left
 
-    def launch(self, job: Job) -> str:
-        return job.drill
+    def launch(self, job: Errand, attempt: int = 1) -> str:
+        return job.id
+
+    def last_words(self, machine: str) -> str:
+        return ""
 
     def state(self, machine: str) -> MachineState:
         self._looks -= 1
@@ -142,8 +145,5 @@ class Machine:
     def terminate(self, machine: str) -> None:
         self.ended.append(machine)
 
-    def leases(self) -> tuple[Lease, ...]:
-        return ()
-
-    def leftovers(self, drill: str) -> tuple[str, ...]:
+    def leftovers(self, errand: str) -> tuple[str, ...]:
         return self._left
