@@ -1,0 +1,1 @@
+"""What every user of AWS needs: a client that is who it should be, and errors in our own words."""
