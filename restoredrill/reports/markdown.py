@@ -64,11 +64,13 @@ def _facts(report: Report) -> list[tuple[str, str]]:
     rows.append(
         ("Drilled", f"{units.timestamp(report.started_at)} on {escape(reading.machine_sentence(report))}")
     )
+    if (boot := reading.boot_sentence(report)) is not None:
+        rows.append(("Machine", escape(boot)))
     if report.machine.url is not None:
         rows.append(("Kept at", escape(report.machine.url)))
     rows.append(("Left over", escape(reading.leftovers_sentence(report))))
-    if (cost := reading.money(report)) is not None:
-        rows.append(("Cost", escape(cost)))
+    if (cost := reading.spent(report)) is not None:
+        rows.append(("Cost", escape("; ".join(filter(None, (cost, reading.spent_on(report)))))))
     return rows
 
 

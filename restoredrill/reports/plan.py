@@ -141,14 +141,14 @@ def _time(plan: MachinePlan) -> Iterator[str]:
 
 
 def _money(plan: MachinePlan) -> Iterator[str]:
-    yield from _row("price", f"about {money(plan.usd_estimate)}, by {plan.prices_from}")
+    yield from _row("price", f"about {units.money(plan.usd_estimate)}, by {plan.prices_from}")
     dearest = max((rung.usd_per_hour for rung in plan.rungs), default=0.0)
     cheapest = plan.rungs[0].usd_per_hour if plan.rungs else 0.0
     if dearest > cheapest > 0:
         yield from _notes([f"the dearest machine asked for costs {dearest / cheapest:.1f} times the first"])
     if plan.volume.usd_per_gb_month:
         hour = plan.volume.gb * plan.volume.usd_per_gb_month / _SECONDS_A_MONTH * 3600
-        yield from _notes([f"the volume's share is {money(hour)} an hour"])
+        yield from _notes([f"the volume's share is {units.money(hour)} an hour"])
     yield from _row("budget", _budget(plan))
 
 
@@ -157,9 +157,9 @@ def _budget(plan: MachinePlan) -> str:
         return "none set"
     parts = []
     if plan.budget_usd is not None:
-        parts.append(f"{money(plan.budget_usd)} allowed")
+        parts.append(f"{units.money(plan.budget_usd)} allowed")
     if plan.budget_left_usd is not None:
-        parts.append(f"{money(plan.budget_left_usd)} left")
+        parts.append(f"{units.money(plan.budget_left_usd)} left")
     return ", ".join(parts)
 
 
@@ -167,17 +167,6 @@ def _until(job: Errand) -> Iterator[str]:
     yield from _row("deadline", units.timestamp(job.deadline_at))
     lease = units.timestamp(job.expires_at)
     yield from _row("lease", f"until {lease}: by then the machine is gone, whatever happens to us")
-
-
-def money(usd: float) -> str:
-    """US dollars with as many digits as say something: `0.0042 USD`, `0.31 USD`, `1,204.50 USD`.
-
-    >>> [money(usd) for usd in (0, 0.0042, 0.314, 12, 1204.5)]
-    ['0 USD', '0.0042 USD', '0.31 USD', '12.00 USD', '1,204.50 USD']
-    """
-    if usd == 0:
-        return "0 USD"
-    return f"{usd:,.2f} USD" if usd >= 0.1 else f"{usd:.4f} USD" if usd >= 0.00005 else "under 0.0001 USD"
 
 
 # Lines ------------------------------------------------------------------------------------------------------

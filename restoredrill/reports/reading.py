@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 
 from restoredrill.model import CheckResult, Finding, Outcome, Report, Severity, Verdict
-from restoredrill.reports.units import duration, size, timestamp
+from restoredrill.reports.units import duration, money, percent, size, timestamp
 
 GLYPHS = {
     Verdict.PASSED: "\N{HEAVY CHECK MARK}",
@@ -202,12 +202,30 @@ def backup_sentence(report: Report) -> str:
     return f"{size(report.backup.bytes)}, from PostgreSQL {report.backup.server_version}"
 
 
-def money(report: Report) -> str | None:
-    """`0.011 USD, estimated 0.012`, or None where nothing was spent."""
+def spent(report: Report) -> str | None:
+    """`0.0110 USD of 0.0120 USD estimated (92 %)`, or None where nothing was spent."""
     cost = report.cost
     if not cost.amount and not cost.estimate:
         return None
-    return f"{cost.amount:,.3f} {cost.currency}, estimated {cost.estimate:,.3f}"
+    amount = money(cost.amount, cost.currency)
+    if not cost.estimate:
+        return f"{amount}, not estimated"
+    share = f" ({percent(cost.amount / cost.estimate)})" if cost.amount > 0 else ""
+    return f"{amount} of {money(cost.estimate, cost.currency)} estimated{share}"
+
+
+def spent_on(report: Report) -> str | None:
+    """What the cost is made of, and whose prices those are; None where neither is known.
+
+    `instance 0.0098 USD, volume 0.0012 USD; prices: pricing API, 2026-11-26`
+    """
+    cost = report.cost
+    if spent(report) is None:
+        return None
+    dearest_first = sorted(cost.parts.items(), key=lambda part: (-part[1], part[0]))
+    parts = ", ".join(f"{name} {money(amount, cost.currency)}" for name, amount in dearest_first)
+    source = f"prices: {cost.prices_from}" if cost.prices_from else ""
+    return "; ".join(filter(None, (parts, source))) or None
 
 
 def leftovers_sentence(report: Report) -> str:
@@ -223,9 +241,23 @@ def leftovers_sentence(report: Report) -> str:
 
 
 def machine_sentence(report: Report) -> str:
-    """`ec2 i-0abc (m7i.large)`."""
+    """`ec2 i-0abc (m7i.large, spot, eu-central-1a)`."""
     machine = report.machine
-    return f"{machine.provider} {machine.id}" + (f" ({machine.type})" if machine.type else "")
+    told = ", ".join(filter(None, (machine.type, machine.market, machine.zone or machine.region)))
+    return f"{machine.provider} {machine.id}" + (f" ({told})" if told else "")
+
+
+def boot_sentence(report: Report) -> str | None:
+    """How the machine came to life: `first word 41.0 s after the call; 2 machines were started, one after
+    another`. None where there is nothing to tell, as on this host.
+    """
+    machine = report.machine
+    told = []
+    if machine.boot_s is not None:
+        told.append(f"first word {duration(machine.boot_s)} after the call that started it")
+    if machine.attempts > 1:
+        told.append(f"the last of {machine.attempts:,} machines that were started for this drill")
+    return "; ".join(told) or None
 
 
 def time_sentence(report: Report) -> str:

@@ -108,12 +108,16 @@ def _facts(report: Report) -> RenderableType:
     for objective in reading.objectives(report):
         facts.add_row(f" {objective.name}", _objective(objective))
     facts.add_row(" Machine", visible(reading.machine_sentence(report)))
+    if (boot := reading.boot_sentence(report)) is not None:
+        facts.add_row("", boot)
     if report.machine.url is not None:
         facts.add_row(" Kept at", visible(report.machine.url))
     if not report.machine.leftovers:
         facts.add_row(" Left over", reading.leftovers_sentence(report))
-    if (cost := reading.money(report)) is not None:
+    if (cost := reading.spent(report)) is not None:
         facts.add_row(" Cost", visible(cost))
+        if (parts := reading.spent_on(report)) is not None:
+            facts.add_row("", visible(parts))
     return facts
 
 

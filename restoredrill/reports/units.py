@@ -67,6 +67,23 @@ def percent(share: float) -> str:
     return f"{share * 100:,.0f} %"
 
 
+def money(amount: float, currency: str = "USD") -> str:
+    """With as many digits as say something: a drill costs less than a cent, a month of them may cost a lot.
+
+    >>> [money(usd) for usd in (0, 0.00001, 0.0042, 0.314, 12, 1204.5)]
+    ['0 USD', 'under 0.0001 USD', '0.0042 USD', '0.31 USD', '12.00 USD', '1,204.50 USD']
+    """
+    if 0 < amount < 0.00005:
+        return f"under 0.0001 {currency}"
+    return (
+        f"{amount:,.2f} {currency}"
+        if amount >= 0.1
+        else f"{amount:.4f} {currency}"
+        if amount
+        else f"0 {currency}"
+    )
+
+
 def timestamp(at: datetime) -> str:
     """ISO 8601 in UTC to the second: `2026-09-23T03:15:00Z`."""
     return f"{at.astimezone(UTC):%Y-%m-%dT%H:%M:%SZ}"

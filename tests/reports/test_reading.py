@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from restoredrill.model import CheckResult, Finding, MachineFacts, Outcome, Phase, Severity, Verdict
+from restoredrill.model import CheckResult, Cost, Finding, MachineFacts, Outcome, Phase, Severity, Verdict
 from restoredrill.reports import escaping, markdown, reading, text, units
 from restoredrill.reports.reading import Standing
 from tests.reports import samples
@@ -165,8 +165,32 @@ def test_leftovers_are_never_claimed_away_without_a_look() -> None:
 
 
 def test_money() -> None:
-    assert reading.money(samples.passed()) == "0.011 USD, estimated 0.012"
-    assert reading.money(samples.bare()) is None
+    dear = samples.passed()
+    assert reading.spent(dear) == "0.0110 USD of 0.0120 USD estimated (92 %)"
+    assert reading.spent_on(dear) == (
+        "instance 0.0093 USD, volume 0.0012 USD, requests 0.0005 USD, transfer 0 USD; "
+        "prices: pricing API, 2026-09-23"
+    )
+    assert reading.spent(samples.bare()) is None
+    assert reading.spent_on(samples.bare()) is None
+
+
+def test_money_without_an_estimate_or_without_parts() -> None:
+    spent = samples.bare().model_copy(update={"cost": Cost(amount=1.5)})
+    assert reading.spent(spent) == "1.50 USD, not estimated"
+    assert reading.spent_on(spent) is None
+    nothing_yet = samples.bare().model_copy(update={"cost": Cost(estimate=0.2)})
+    assert reading.spent(nothing_yet) == "0 USD of 0.20 USD estimated"
+
+
+def test_the_machine_and_how_it_came_to_life() -> None:
+    report = samples.passed()
+    assert reading.machine_sentence(report) == "ec2 i-0f3a91c27be4d8810 (m7i.large, spot, eu-central-1b)"
+    assert reading.boot_sentence(report) == (
+        "first word 17.8 s after the call that started it; "
+        "the last of 2 machines that were started for this drill"
+    )
+    assert reading.boot_sentence(samples.bare()) is None
 
 
 def test_bar_shows_something_for_something() -> None:
