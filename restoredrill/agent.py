@@ -3,17 +3,14 @@
 It needs nobody: if the controller is gone, the report is in the vault and the server is ended all the same.
 """
 
-import queue
-import threading
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import AbstractContextManager, contextmanager, nullcontext
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from typing import Literal
 
 from restoredrill import __version__, clock
 from restoredrill.checks.verdict import judge
-from restoredrill.errors import Exit, RestoredrillError, VaultError, VaultMissing
+from restoredrill.errors import Exit, RestoredrillError, VaultMissing
 from restoredrill.interruptions import postponed
 from restoredrill.model import (
     BackupFacts,
@@ -32,9 +29,9 @@ from restoredrill.model import (
     Verdict,
 )
 from restoredrill.protocols import Backups, Check, Journal, Restored, Target
+from restoredrill.telling import Teller
 
 OWN_PHASES = ("provision", "prepare", "verify", "checks")  # all others are parts of the restore
-TELL_EVERY_S = (1.0, 10.0)  # between two words of progress: more as time goes on, since each is an object
 ARCHIVE_RULES = frozenset(
     {
         "OBJECT_CORRUPT",
@@ -74,6 +71,8 @@ class Parts:
     render: Callable[[Report], Mapping[str, str]]
     keep: Callable[[datetime], None]  # moves the lease's end
     limit: Callable[[], AbstractContextManager[None]] = nullcontext  # raises `DeadlineOver` inside, in time
+    facts: MachineFacts | None = None  # what the machine knows of itself; None: that it is the job's
+    attempt: int = 1  # which of the errand's machines this is
 
 
 def run(job: Job, parts: Parts) -> Report:
@@ -83,8 +82,12 @@ def run(job: Job, parts: Parts) -> Report:
     Never raises for what goes wrong with backup, server or checks: that is what the report says. Raises
     `VaultError` if the report itself can't be written, and `KeyboardInterrupt` after ending the server.
     """
+
+    def emit(number: int, event: Event) -> None:
+        parts.journal.emit(job.drill, number, event)
+
     kept = False
-    with _Teller(parts.journal, job.drill) as tell:
+    with Teller(emit, parts.attempt) as tell:
         try:
             story = _Story(job, parts, tell)
             story.walk()
@@ -101,62 +104,10 @@ def run(job: Job, parts: Parts) -> Report:
     return report
 
 
-class _Teller:
-    """Sends events in the background, so that a slow vault never holds up the work. Losing one loses no
-    fact.
-    """
-
-    def __init__(self, journal: Journal, drill: str) -> None:
-        self._journal = journal
-        self._drill = drill
-        self._waiting: queue.SimpleQueue[Event | None] = queue.SimpleQueue()
-        self._thread = threading.Thread(target=self._send, name="events", daemon=True)
-        self._began_s = clock.monotonic_s()
-        self._told_s = float("-inf")
-
-    def __enter__(self) -> "_Teller":
-        self._thread.start()
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        self._waiting.put(None)
-        self._thread.join(timeout=30)
-
-    def tell(self, phase: str, kind: Literal["started", "done", "note"], message: str = "") -> None:
-        self._waiting.put(Event(at=clock.utcnow(), phase=phase, kind=kind, message=message))
-
-    def progress(self, phase: str, message: str, percent: float | None, mb_per_s: float | None) -> None:
-        now_s = clock.monotonic_s()
-        often_s, rarely_s = TELL_EVERY_S
-        if now_s - self._told_s < min(max(often_s, (now_s - self._began_s) / 60), rarely_s):
-            return
-        self._told_s = now_s
-        self._waiting.put(
-            Event(
-                at=clock.utcnow(),
-                phase=phase,
-                kind="progress",
-                percent=percent,
-                mb_per_s=mb_per_s,
-                message=message,
-            )
-        )
-
-    def _send(self) -> None:
-        number = 0
-        while (event := self._waiting.get()) is not None:
-            number += 1
-            try:
-                self._journal.emit(self._drill, number, event)
-            except VaultError:
-                continue  # the report tells it all again; if that can't be written, that is the error to
-                raise
-
-
 class _Story:
     """One drill as it unfolds: what was measured and found so far."""
 
-    def __init__(self, job: Job, parts: Parts, teller: _Teller) -> None:
+    def __init__(self, job: Job, parts: Parts, teller: Teller) -> None:
         self._job = job
         self._parts = parts
         self._teller = teller
@@ -196,9 +147,7 @@ class _Story:
             verdict=judgement.verdict,
             reasons=judgement.reasons,
             backup=None if manifest is None else BackupFacts.of(manifest, job.started_at),
-            machine=MachineFacts(
-                provider=job.provider, id=job.drill, url=self._parts.target.database().url if keep else None
-            ),
+            machine=self._machine(keep),
             phases=tuple(self._phases),
             rto_s=self._rto_s,
             rto_target_s=job.rto_target_s,
@@ -215,6 +164,11 @@ class _Story:
             finished_at=clock.utcnow(),
             made_by=f"restoredrill {__version__}",
         )
+
+    def _machine(self, keep: bool) -> MachineFacts:
+        known = self._parts.facts or MachineFacts(provider=self._job.provider, id=self._job.drill)
+        url = self._parts.target.database().url if keep else None
+        return known.model_copy(update={"attempts": self._parts.attempt, "url": url})
 
     def _restore(self) -> None:
         with self._phase("prepare"):

@@ -6,7 +6,7 @@ from pathlib import Path
 from tests.house.source import PACKAGE, imported, module_name, modules, used, within
 
 LEAVES = ("clock", "durations", "errors", "interruptions", "secret")
-VOCABULARY = (*LEAVES, "document", "plan", "model", "protocols")
+VOCABULARY = (*LEAVES, "document", "plan", "model", "outcome", "protocols")
 ADAPTER = (*VOCABULARY, "process", "aws")
 CONFIGURATION = ("config", "settings", "ec2_settings")
 STORY = (*VOCABULARY, "checks.verdict")
@@ -26,7 +26,8 @@ ARROWS: dict[str, tuple[str, ...]] = {
     "document": (),
     "plan": (*LEAVES, "document"),
     "model": (*LEAVES, "document", "plan"),
-    "protocols": (*LEAVES, "model"),
+    "outcome": (*LEAVES, "document", "model"),
+    "protocols": (*LEAVES, "model", "outcome"),
     "process": VOCABULARY,
     "aws": VOCABULARY,
     # configuration: from a value and a file to frozen models
@@ -45,9 +46,11 @@ ARROWS: dict[str, tuple[str, ...]] = {
     "reports": ADAPTER,
     "vault": ADAPTER,
     # stories: no vendor, no adapter, only what a protocol says
-    "backup": STORY,
-    "drill": STORY,
-    "agent": STORY,
+    "telling": STORY,
+    "following": (*STORY, "telling"),
+    "backup": (*STORY, "following", "telling"),
+    "drill": (*STORY, "following", "telling"),
+    "agent": (*STORY, "telling"),
     "sabotage": STORY,
     "doctor": STORY,
     "controller": (*STORY, *CONFIGURATION, "backup", "drill"),
