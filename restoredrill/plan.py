@@ -11,6 +11,9 @@ from restoredrill.document import Document
 
 Market = Literal["spot", "on-demand"]
 
+GP3_IOPS_FREE, GP3_MB_PER_S_FREE = 3000, 125
+HOURS_PER_MONTH = 730  # the month that AWS's price examples reckon with
+
 
 class AgentBundle(Document):
     """One file that is the agent: restoredrill, what it needs, and PostgreSQL where it was told to bring it.
@@ -54,9 +57,21 @@ class Volume(Document):
     """The machine's own gp3 volume, or the one the database is restored to where there is no local NVMe."""
 
     gb: int = Field(ge=1)
-    iops: int = 3000
-    mb_per_s: int = 125
+    iops: int = 3000  # as many are in the price of the size
+    mb_per_s: int = 125  # likewise
     usd_per_gb_month: float = 0.0
+    usd_per_iops_month: float = 0.0  # above 3,000
+    usd_per_mb_per_s_month: float = 0.0  # above 125
+
+    @property
+    def usd_per_hour(self) -> float:
+        """What it costs while it exists, used or not."""
+        month = (
+            self.gb * self.usd_per_gb_month
+            + max(0, self.iops - GP3_IOPS_FREE) * self.usd_per_iops_month
+            + max(0, self.mb_per_s - GP3_MB_PER_S_FREE) * self.usd_per_mb_per_s_month
+        )
+        return month / HOURS_PER_MONTH
 
 
 class Considered(Document):
@@ -96,12 +111,17 @@ class MachinePlan(Document):
     owner: str  # tag: who answers for the machine
     tags: dict[str, str] = Field(default_factory=dict)
     need: Need
+    backup: str = ""  # the backup's id, where one is restored
+    stored_bytes: int = 0  # as it lies in the vault
+    restored_bytes: int = 0  # as a database
+    postgres_from: str = ""  # who brings PostgreSQL and its extensions: `bundle …: 17.10`, `image …: 17`
     considered: tuple[Considered, ...] = ()
-    reasons: tuple[str, ...] = ()
+    reasons: tuple[str, ...] = ()  # why this machine, most important first
+    notes: tuple[str, ...] = ()  # what could not be found out, and what is worth a look
     phases: tuple[PhaseEstimate, ...] = ()
-    usd_estimate: float = 0.0
+    usd_estimate: float = 0.0  # on the first rung, for the time of the phases
     prices_from: str  # "pricing API, 2026-11-26" or "table of 2026-11-20 in restoredrill 0.3.0"
-    budget_usd: float | None = None
-    budget_left_usd: float | None = None
+    budget_usd: float | None = None  # for one drill
+    budget_left_usd: float | None = None  # of the month's, before this drill; None: there is none
     first_word_s: float = 600.0  # from the call to the agent's first event
     silence_s: float = 300.0  # between two words of the agent
