@@ -17,6 +17,7 @@ COMMANDS = {
     "report": "show past drills",
     "status": "is every database proven, and since when",
     "serve": "run backups and drills by their cron lines",
+    "leases": "list what lives, with age and cost",
     "reap": "end machines that outlived their lease",
     "prune": "delete backups that `keep` does not name",
     "schema": "print the JSON Schema of a file",
