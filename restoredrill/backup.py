@@ -1,7 +1,10 @@
-"""The story of a backup: one snapshot, everything out of it into the vault, the manifest last."""
+"""The story of a backup: one snapshot, everything out of it into the vault, the manifest last.
+
+`take` does the work, wherever it runs. `on_machine` is the same on a machine that was started for it.
+"""
 
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
@@ -9,8 +12,18 @@ from pathlib import Path
 from restoredrill import __version__, clock
 from restoredrill.errors import RestoredrillError
 from restoredrill.interruptions import postponed
-from restoredrill.model import Fingerprint, FingerprintLevel, Manifest, StoredFile
-from restoredrill.protocols import Backups, Dumped, Progress, Snapshot, Source
+from restoredrill.model import (
+    BackupJob,
+    Event,
+    Fingerprint,
+    FingerprintLevel,
+    MachineFacts,
+    Manifest,
+    StoredFile,
+)
+from restoredrill.outcome import BackupOutcome, Trouble
+from restoredrill.protocols import Backups, Dumped, Errands, Progress, Snapshot, Source
+from restoredrill.telling import Teller
 
 
 @dataclass(frozen=True)
@@ -91,6 +104,67 @@ def _read(
         stop.set()
         raise
     return dumped, fingerprint.result()
+
+
+# On a machine that was started for it -----------------------------------------------------------------------
+
+
+@dataclass(frozen=True)
+class MachineParts:
+    """What a machine takes a backup with; wiring makes it. `source` opens the source: its secret is looked up
+    there, so that even a secret that is not there becomes the backup's outcome.
+    """
+
+    source: Callable[[], Source]
+    backups: Backups
+    errands: Errands
+    spool: Path  # a directory of its own that is empty
+    facts: MachineFacts | None = None
+    attempt: int = 1
+
+
+def on_machine(job: BackupJob, parts: MachineParts) -> BackupOutcome:
+    """Take the backup that `job` asks for, tell events while it goes on, and leave its outcome in the vault.
+
+    Never raises for what goes wrong with source or vault: that is what the outcome says. Raises `VaultError`
+    if the outcome itself can't be written, and `KeyboardInterrupt` after cleaning up.
+    """
+
+    def emit(number: int, event: Event) -> None:
+        parts.errands.emit(job.backup, number, event)
+
+    request = BackupRequest(job.backup, job.database, job.jobs, job.level, job.recipients, parts.spool)
+    with Teller(emit, parts.attempt) as teller:
+        teller.tell("backup", "started")
+        trouble: Trouble | None = None
+        try:
+            take(
+                request,
+                parts.source(),
+                parts.backups,
+                lambda message, percent, mb_per_s: teller.progress("backup", message, percent, mb_per_s),
+            )
+            teller.tell("backup", "done")
+        except RestoredrillError as error:
+            trouble = Trouble.of(error)
+        if trouble is not None:
+            teller.tell("backup", "note", str(trouble.error()))
+        outcome = BackupOutcome(
+            backup=job.backup,
+            database=job.database,
+            taken=trouble is None,
+            machine=_facts(job, parts),
+            trouble=trouble,
+            finished_at=clock.utcnow(),
+            made_by=f"restoredrill {__version__}",
+        )
+        parts.errands.finish(outcome)
+    return outcome
+
+
+def _facts(job: BackupJob, parts: MachineParts) -> MachineFacts:
+    known = parts.facts or MachineFacts(provider=job.provider, id=job.backup)
+    return known.model_copy(update={"attempts": parts.attempt})
 
 
 class _Stopped(Exception):

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any, Protocol
 
 from restoredrill.model import (
+    BackupJob,
     CheckResult,
     CheckSpec,
     Cost,
@@ -24,6 +25,7 @@ from restoredrill.model import (
     ServerFacts,
     StoredFile,
 )
+from restoredrill.outcome import BackupOutcome
 
 # The vault --------------------------------------------------------------------------------------------------
 
@@ -139,6 +141,25 @@ class Journal(Protocol):
 
     def reports(self, drill: str | None = None) -> Iterator[Report]:
         """Reports, newest first; of one drill only, if given. Drills without a report are passed over."""
+
+
+class Errands(Protocol):
+    """Where controller and agent talk about backups that a machine takes."""
+
+    def submit(self, job: BackupJob) -> None:
+        """Put the job out."""
+
+    def emit(self, errand: str, number: int, event: Event) -> None:
+        """See `Journal.emit`."""
+
+    def events(self, errand: str, after: int) -> tuple[tuple[int, Event], ...]:
+        """See `Journal.events`."""
+
+    def finish(self, outcome: BackupOutcome) -> None:
+        """The machine's last word. May be repeated: the last stays."""
+
+    def outcome(self, errand: str) -> BackupOutcome | None:
+        """The machine's last word, if there is one yet."""
 
 
 # A database to protect --------------------------------------------------------------------------------------

@@ -7,6 +7,7 @@ from restoredrill.model import ID_PATTERN
 
 BACKUPS = "backups/"
 DRILLS = "drills/"
+JOBS = "jobs/"  # backups that a machine takes, while it does
 SCRATCH = "scratch/"  # what probes write and remove
 UNFINISHED = ".unfinished"  # a folder vault's half-written files; never listed
 
@@ -71,14 +72,24 @@ def events_folder(drill: str) -> str:
     return f"{drill_folder(drill)}events/"
 
 
-def event_key(drill: str, number: int) -> str:
-    """Numbers have six digits, so that names sort as numbers do."""
-    return f"{events_folder(drill)}{number:06d}.json"
-
-
 def report_key(drill: str) -> str:
     """The report every other form is made from."""
     return f"{drill_folder(drill)}report.json"
+
+
+def errand_folder(backup: str) -> str:
+    """`jobs/<backup id>/`: where a machine that takes a backup finds its job and leaves its words."""
+    return f"{JOBS}{_checked_id('backup', backup)}/"
+
+
+def agent_log_key(folder: str, attempt: int) -> str:
+    """The log of an attempt's agent, below an errand's folder."""
+    return f"{folder}agent-{attempt}.log"
+
+
+def console_name(attempt: int) -> str:
+    """What an attempt's machine wrote on its console, as a file below an errand's folder."""
+    return f"console-{attempt}.txt"
 
 
 def last_part(folder: str) -> str:

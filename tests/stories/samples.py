@@ -7,6 +7,7 @@ from datetime import UTC, datetime, timedelta
 
 from restoredrill.errors import VaultUnreachable
 from restoredrill.model import (
+    BackupJob,
     Errand,
     Event,
     Fingerprint,
@@ -20,6 +21,7 @@ from restoredrill.model import (
     VaultSpec,
     Verdict,
 )
+from restoredrill.outcome import BackupOutcome
 from restoredrill.protocols import MachineState
 
 NOW = datetime(2026, 9, 23, 3, 15, tzinfo=UTC)
@@ -147,3 +149,46 @@ class Machine:
 
     def leftovers(self, errand: str) -> tuple[str, ...]:
         return self._left
+
+
+def backup_job(backup: str = DRILL) -> BackupJob:
+    began = datetime.now(UTC)
+    return BackupJob(
+        backup=backup,
+        database="shop",
+        vault=VaultSpec(url="s3://bucket/shop"),
+        provider="ec2",
+        jobs=1,
+        source_url="secretsmanager:shop/source",
+        started_at=began,
+        deadline_at=began + timedelta(hours=1),
+        expires_at=began + timedelta(hours=2),
+    )
+
+
+class MemoryErrands:
+    """What machines that take backups find and leave, in memory."""
+
+    def __init__(self, *, dead_for: int = 0) -> None:
+        self.jobs: list[BackupJob] = []
+        self.told: dict[tuple[str, int], Event] = {}
+        self.outcomes: dict[str, BackupOutcome] = {}
+        self._dead_for = dead_for
+
+    def submit(self, job: BackupJob) -> None:
+        self.jobs.append(job)
+
+    def emit(self, errand: str, number: int, event: Event) -> None:
+        self.told[errand, number] = event
+
+    def events(self, errand: str, after: int) -> tuple[tuple[int, Event], ...]:
+        if self._dead_for:
+            self._dead_for -= 1
+            raise VaultUnreachable("list", "events", "no answer")
+        return tuple((n, e) for (of, n), e in sorted(self.told.items()) if of == errand and n > after)
+
+    def finish(self, outcome: BackupOutcome) -> None:
+        self.outcomes[outcome.backup] = outcome
+
+    def outcome(self, errand: str) -> BackupOutcome | None:
+        return self.outcomes.get(errand)

@@ -9,11 +9,12 @@ from pathlib import Path
 import pytest
 
 from restoredrill import backup
-from restoredrill.backup import BackupRequest
-from restoredrill.errors import DumpFailed, SourceDenied, VaultConflict, VaultUnreachable
-from restoredrill.model import Fingerprint, FingerprintLevel, Manifest, ServerFacts, StoredFile
+from restoredrill.backup import BackupRequest, MachineParts
+from restoredrill.errors import DumpFailed, SecretMissing, SourceDenied, VaultConflict, VaultUnreachable
+from restoredrill.model import Fingerprint, FingerprintLevel, MachineFacts, Manifest, ServerFacts, StoredFile
+from restoredrill.outcome import BackupOutcome
 from restoredrill.protocols import Archive, Dumped, Keep, Progress
-from tests.stories.samples import NOW, interruptible, manifest
+from tests.stories.samples import NOW, MemoryErrands, backup_job, interruptible, manifest
 
 REQUEST = BackupRequest("20260923T031500Z-7f3a", "shop", 2, FingerprintLevel.CONTENT, (), Path("/nowhere"))
 
@@ -151,4 +152,66 @@ def test_an_interruption_does_not_break_off_the_removal_of_half_a_backup() -> No
     vault = Vault(interrupted=True)
     with interruptible(), pytest.raises(KeyboardInterrupt):
         take(Snapshot(dump=DumpFailed("dump", "shop", "cut off")), vault)
+    assert vault.did[-1] == "discarded"
+
+
+# On a machine
+
+
+def on_machine(
+    snapshot: Snapshot, errands: MemoryErrands, vault: Vault | None = None, attempt: int = 1
+) -> BackupOutcome:
+    parts = MachineParts(
+        source=lambda: Source(snapshot),
+        backups=vault or Vault(),
+        errands=errands,
+        spool=Path("/nowhere"),
+        facts=MachineFacts(provider="ec2", id="i-0abc", type="m7i.large"),
+        attempt=attempt,
+    )
+    return backup.on_machine(backup_job(), parts)
+
+
+def test_a_backup_on_a_machine_tells_its_story_and_its_end() -> None:
+    errands, vault = MemoryErrands(), Vault()
+    outcome = on_machine(Snapshot(), errands, vault, attempt=2)
+    assert (outcome.taken, outcome.trouble) == (True, None)
+    assert (outcome.machine.type, outcome.machine.attempts) == ("m7i.large", 2)
+    assert errands.outcomes == {outcome.backup: outcome}
+    assert vault.did[-1] == "published"
+    numbers = [number for _, number in errands.told]
+    assert numbers == list(range(100_001, 100_001 + len(numbers)))
+    kinds = [event.kind for event in errands.told.values()]
+    assert (kinds[0], kinds[-1]) == ("started", "done")
+
+
+def test_why_there_is_no_backup_is_in_the_vault_with_the_exit_status_it_has_at_home() -> None:
+    errands, vault = MemoryErrands(), Vault()
+    denied = SourceDenied("read", "public.orders", "permission denied", hint="grant it")
+    outcome = on_machine(Snapshot(fingerprint=denied), errands, vault)
+    assert not outcome.taken
+    assert outcome.trouble is not None
+    told = errands.outcomes[outcome.backup].trouble
+    assert told is not None
+    assert (str(told.error()), told.error().hint, told.error().exit_code) == (str(denied), "grant it", 1)
+    assert vault.did[-1] == "discarded"
+
+
+def test_a_source_whose_secret_is_not_there_is_an_outcome_too() -> None:
+    def nowhere() -> Source:
+        raise SecretMissing("source.url of shop", ("no such secret",))
+
+    errands = MemoryErrands()
+    parts = MachineParts(source=nowhere, backups=Vault(), errands=errands, spool=Path("/nowhere"))
+    outcome = backup.on_machine(backup_job(), parts)
+    assert outcome.trouble is not None
+    assert "no such secret" in str(outcome.trouble.error())
+
+
+def test_an_interruption_on_a_machine_leaves_nothing_and_no_outcome() -> None:
+    """Its machine is being taken away: whoever waits for it sees that by other means."""
+    errands, vault = MemoryErrands(), Vault()
+    with pytest.raises(KeyboardInterrupt):
+        on_machine(Snapshot(dump=KeyboardInterrupt()), errands, vault)
+    assert errands.outcomes == {}
     assert vault.did[-1] == "discarded"
