@@ -15,7 +15,6 @@ from restoredrill.reports.escaping import visible
 WIDTH = 98
 _LABEL = 12
 _CONSIDERED_AT_MOST = 12
-_SECONDS_A_MONTH = 730 * 3600.0  # as AWS counts a month of a volume
 
 
 def text(plan: MachinePlan, job: Errand, backup: Manifest | None) -> str:
@@ -24,7 +23,7 @@ def text(plan: MachinePlan, job: Errand, backup: Manifest | None) -> str:
     The same plan gives the same text: no clock is read.
     """
     lines = [_heading(job), *_what(job, backup), *_need(plan), *_machine(plan), *_where(plan), *_server(plan)]
-    lines += [*_considered(plan), *_ladder(plan), *_time(plan), *_money(plan), *_until(job)]
+    lines += [*_considered(plan), *_ladder(plan), *_time(plan), *_money(plan), *_until(job), *_worth(plan)]
     return "\n".join(line.rstrip() for line in lines)
 
 
@@ -91,6 +90,8 @@ def _where(plan: MachinePlan) -> Iterator[str]:
 def _server(plan: MachinePlan) -> Iterator[str]:
     wanted = ", ".join(plan.need.extensions) or "none"
     yield from _row("server", f"PostgreSQL {plan.need.major} or newer; extensions: {wanted}")
+    if plan.postgres_from:
+        yield from _notes([f"from {plan.postgres_from}"])
     for bundle in plan.bundles:
         yield from _row("agent", _bundle(bundle))
 
@@ -146,9 +147,8 @@ def _money(plan: MachinePlan) -> Iterator[str]:
     cheapest = plan.rungs[0].usd_per_hour if plan.rungs else 0.0
     if dearest > cheapest > 0:
         yield from _notes([f"the dearest machine asked for costs {dearest / cheapest:.1f} times the first"])
-    if plan.volume.usd_per_gb_month:
-        hour = plan.volume.gb * plan.volume.usd_per_gb_month / _SECONDS_A_MONTH * 3600
-        yield from _notes([f"the volume's share is {units.money(hour)} an hour"])
+    if plan.volume.usd_per_hour:
+        yield from _notes([f"the volume's share is {units.money(plan.volume.usd_per_hour)} an hour"])
     yield from _row("budget", _budget(plan))
 
 
@@ -157,9 +157,9 @@ def _budget(plan: MachinePlan) -> str:
         return "none set"
     parts = []
     if plan.budget_usd is not None:
-        parts.append(f"{units.money(plan.budget_usd)} allowed")
+        parts.append(f"{units.money(plan.budget_usd)} for one run")
     if plan.budget_left_usd is not None:
-        parts.append(f"{units.money(plan.budget_left_usd)} left")
+        parts.append(f"{units.money(plan.budget_left_usd)} left this month")
     return ", ".join(parts)
 
 
@@ -167,6 +167,12 @@ def _until(job: Errand) -> Iterator[str]:
     yield from _row("deadline", units.timestamp(job.deadline_at))
     lease = units.timestamp(job.expires_at)
     yield from _row("lease", f"until {lease}: by then the machine is gone, whatever happens to us")
+
+
+def _worth(plan: MachinePlan) -> Iterator[str]:
+    if plan.notes:
+        yield from ("", "  worth knowing")
+        yield from (line for note in plan.notes for line in _hanging("    \N{EN DASH} ", note))
 
 
 # Lines ------------------------------------------------------------------------------------------------------

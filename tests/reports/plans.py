@@ -120,7 +120,7 @@ def plan() -> MachinePlan:
                 usd_per_hour=0.1208,
             ),
         ),
-        volume=Volume(gb=32, iops=3000, mb_per_s=250, usd_per_gb_month=0.0952),
+        volume=Volume(gb=32, iops=3000, mb_per_s=250, usd_per_gb_month=0.0952, usd_per_mb_per_s_month=0.048),
         bundles=(bundle(),),
         security_groups=("sg-0drill",),
         instance_profile="restoredrill-shop-drill",
@@ -138,6 +138,11 @@ def plan() -> MachinePlan:
                 "disk: 9.2 GB restored, 1.4 GB for sorting, 4 GB of WAL, half as much again, and the system",
             ),
         ),
+        backup=manifest().id,
+        stored_bytes=1_290_000_000,
+        restored_bytes=9_200_000_000,
+        postgres_from="the agent's bundle: 17.10",
+        notes=("the account's quota of spot vCPUs could not be read: grant servicequotas:GetServiceQuota",),
         considered=(
             Considered(type="m7i.large", usd_per_hour=0.1208, verdict="chosen: the cheapest that fits"),
             Considered(type="c7i.large", usd_per_hour=0.1018, verdict="4.0 GB of memory is not enough"),
@@ -193,6 +198,8 @@ def hostile(words: str) -> MachinePlan:
         "considered": (Considered(type=words, usd_per_hour=1, verdict=words),),
         "reasons": (words,),
         "phases": (PhaseEstimate(phase=words, seconds=1, basis=words),),
+        "postgres_from": words,
+        "notes": (words,),
         "prices_from": words,
     }
     return usual.model_copy(update=changed)

@@ -30,7 +30,10 @@ def test_everything_one_must_know_before_paying_is_there() -> None:
         "about 4 m 26 s in all",
         "verify 31.0 s 300 MB/s, a first guess",
         "about 0.0046 USD, by pricing API, 2026-11-26",
-        "0.50 USD allowed, 17.35 USD left",
+        "0.50 USD for one run, 17.35 USD left this month",
+        "extensions: pg_trgm \N{EN DASH} from the agent's bundle: 17.10",
+        "the volume's share is 0.0124 USD an hour",
+        "worth knowing \N{EN DASH} the account's quota",
         "until 2026-11-26T05:15:00Z",
     ):
         assert fact in told, fact
