@@ -1,7 +1,6 @@
 """One bucket: what a request to it needs, how often it is tried, what its errors mean."""
 
 import base64
-import random
 import zlib
 from collections.abc import Callable
 from dataclasses import dataclass, field
@@ -9,7 +8,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 from botocore.exceptions import ClientError
 
-from restoredrill import clock
+from restoredrill.aws.patience import pause_longer
 from restoredrill.errors import VaultUnreachable
 from restoredrill.vault.s3_errors import RAISED, as_vault_error, code_of
 
@@ -19,7 +18,6 @@ if TYPE_CHECKING:
 # Ten attempts with these pauses outlast half a minute of trouble. botocore's own retries end after three
 # seconds (1.44: 50 ms doubled, by chance), which is less than a server needs to start again.
 ATTEMPTS = 10
-_LONGEST_PAUSE_S = 10.0
 # Besides what says that the store has trouble: bytes damaged on their way, and two writes at the same moment.
 _WORTH_ANOTHER = frozenset(
     {
@@ -29,14 +27,6 @@ _WORTH_ANOTHER = frozenset(
 )
 
 _T = TypeVar("_T")
-
-
-def pause_longer(attempt: int) -> None:
-    """Wait after a failed `attempt` (from 1): longer each time, by chance, so that many do not come back
-    at once.
-    """
-    longest_s = min(_LONGEST_PAUSE_S, 0.5 * 2 ** (attempt - 1))
-    clock.sleep(random.uniform(0.1, longest_s))  # noqa: S311 - no secret
 
 
 @dataclass(frozen=True)
