@@ -170,6 +170,22 @@ class MachineFailed(RestoredrillError):
     """The machine could not be launched, was lost or went silent."""
 
 
+class BootTimeout(MachineFailed):
+    """A machine was started, and nothing was ever heard from it."""
+
+
+class MachineSilent(MachineFailed):
+    """Nothing is heard any more from a machine that spoke."""
+
+
+class PhaseTimeout(MachineFailed):
+    """A phase took longer than its limit."""
+
+
+class MachineReclaimed(MachineFailed):
+    """Its owner took the machine away, which says nothing about the work: worth another try elsewhere."""
+
+
 class DeadlineOver(MachineFailed):
     """The drill's deadline passed before it was done."""
 

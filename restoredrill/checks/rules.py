@@ -104,6 +104,25 @@ RULES: Final[Mapping[str, Rule]] = {
     "DEADLINE_OVER": Rule(
         _HIGH, "the deadline passed before the drill was done", "raise the deadline, or the jobs"
     ),
+    "PLAN_UNMET": Rule(
+        _HIGH, "no machine can be planned that would do", "mend what the plan names; `--dry-run` shows it all"
+    ),
+    "CAPACITY_MISSING": Rule(
+        _HIGH, "none of the planned machines could be had", "name more types, subnets or markets, or wait"
+    ),
+    "BOOT_TIMEOUT": Rule(
+        _HIGH, "a machine was started and never heard of", "read its console: a route, a right, a bundle?"
+    ),
+    "MACHINE_SILENT": Rule(
+        _HIGH, "a machine stopped saying anything", "read its console; raise `silence` if it was only slow"
+    ),
+    "PHASE_TIMEOUT": Rule(_HIGH, "a phase took longer than its limit", "raise `limits`, or the machine"),
+    "MACHINE_RECLAIMED": Rule(
+        _HIGH, "the machine was taken away, and so was the next", "run it again, or with `market: on-demand`"
+    ),
+    "COST_UNKNOWN": Rule(
+        _INFO, "what the drill has cost is not known", "let the controller read instances and prices"
+    ),
     "INTERRUPTED": Rule(_HIGH, "somebody interrupted the drill", "run it again"),
     "REPORT_NOT_STORED": Rule(
         _HIGH, "the report could not be stored", "keep this output: the vault does not have it"

@@ -6,14 +6,15 @@ from typing import Any
 
 import click
 
-from restoredrill import clock, drill, wiring
+from restoredrill import clock, drill, picking, undecided, wiring
 from restoredrill.cli.forms import exit_of, report_answer, require_writable, write_forms
 from restoredrill.cli.frame import Answer, Context
 from restoredrill.cli.frame import command as new_command
-from restoredrill.drill import DrillRequest
+from restoredrill.drill import Hands
 from restoredrill.durations import parse_duration
 from restoredrill.errors import UsageError
 from restoredrill.model import Event, Finding, Job, Manifest, Report, make_id
+from restoredrill.picking import DrillRequest
 from restoredrill.protocols import Progress
 from restoredrill.reports import units
 from restoredrill.settings import DatabaseConfig
@@ -67,12 +68,12 @@ def command(
     drill_id = make_id(clock.utcnow(), secrets.token_hex(4))
     backup = _choose(request, VaultBackups(store).look(), journal, seed=int(drill_id[-8:], 16))
     if isinstance(backup, Finding):
-        report = drill.hopeless(request, drill_id, backup, clock.utcnow())
+        report = undecided.hopeless(request, drill_id, backup, clock.utcnow())
         if not dry_run:
             journal.save(report, wiring.render(report))
     else:
         require_fitting_key(backup.recipients, wiring.unsealer(request.decrypt_with, name))
-        job = drill.make_job(request, drill_id, backup, clock.utcnow())
+        job = picking.make_job(request, drill_id, backup, clock.utcnow())
         if dry_run:
             return Answer({"plan": job, "backup": _facts(backup)}, _plan(job, backup))
         report = _conduct(context, database, job, backup, journal)
@@ -109,12 +110,12 @@ def _choose(request: DrillRequest, listing: Listing, journal: VaultJournal, seed
     backups = [backup for backup in listing.manifests if backup.database == request.database]
     newest = max(listing.unreadable, key=lambda one: one.backup, default=None)
     if newest is not None and request.pick == "latest" and all(b.id < newest.backup for b in backups):
-        return drill.unreadable(newest.backup, newest.reason)
+        return undecided.unreadable(newest.backup, newest.reason)
     if not backups:
-        return drill.no_backup(request.database, {backup.database for backup in listing.manifests})
+        return undecided.no_backup(request.database, {backup.database for backup in listing.manifests})
     wants_proven = request.pick == "oldest-unverified"
-    proven = drill.proven_by(journal.reports()) if wants_proven else frozenset[str]()
-    return drill.choose(request.pick, backups, proven, seed)
+    proven = picking.proven_by(journal.reports()) if wants_proven else frozenset[str]()
+    return picking.choose(request.pick, backups, proven, seed)
 
 
 def _conduct(
@@ -123,12 +124,13 @@ def _conduct(
     directory = wiring.machines_directory(database)
     machine = wiring.machine(job.provider, directory, job.vault, job.decrypt_with)
     with context.progress() as progress:
-        return drill.conduct(
-            job, backup, machine, journal, wiring.render, lambda event: _show(event, progress)
-        )
+        hands = Hands(machine, journal, wiring.render, lambda event: _show(event, progress))
+        return drill.conduct(job, backup, hands)
 
 
 def _show(event: Event, progress: Progress) -> None:
+    if event.kind == "beat":
+        return
     words = f"{event.phase}: {event.message}" if event.message else event.phase
     progress(words, event.percent, event.mb_per_s)
 

@@ -49,7 +49,9 @@ ARROWS: dict[str, tuple[str, ...]] = {
     "telling": STORY,
     "following": (*STORY, "telling"),
     "backup": (*STORY, "following", "telling"),
-    "drill": (*STORY, "following", "telling"),
+    "drill": (*STORY, "following", "picking", "telling", "undecided"),
+    "picking": STORY,
+    "undecided": (*STORY, "picking"),
     "agent": (*STORY, "telling"),
     "sabotage": STORY,
     "doctor": STORY,
@@ -72,17 +74,18 @@ OWNERS: dict[str, tuple[str, ...]] = {
     "psycopg": ("engines/postgres/",),
     "sqlalchemy": ("scheduler.py",),
     "apscheduler": ("scheduler.py",),
-    "datetime.datetime.now": ("clock.py",),
+    "datetime.datetime.now": ("clock.py", "machines/ec2/onboard/"),
     "datetime.datetime.utcnow": (),
     "datetime.datetime.today": (),
     "datetime.date.today": (),
     "time.time": ("clock.py",),
-    "time.monotonic": ("clock.py",),
+    "time.monotonic": ("clock.py", "machines/ec2/onboard/"),
     "time.perf_counter": (),
-    "time.sleep": ("clock.py",),
-    "os.environ": ("config.py", "process.py"),  # process.py hands a chosen few variables on to children
+    "time.sleep": ("clock.py", "machines/ec2/onboard/"),
+    # process.py hands a chosen few variables on to children; a Lambda, and what boots a machine, have no file.
+    "os.environ": ("config.py", "process.py", "machines/ec2/on_lambda.py", "machines/ec2/onboard/"),
     "os.getenv": (),
-    "sys.exit": ("cli/", "__main__.py"),
+    "sys.exit": ("cli/", "__main__.py", "machines/ec2/onboard/"),
 }
 
 

@@ -7,10 +7,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from restoredrill import drill
-from restoredrill.drill import DrillRequest
+from restoredrill import drill, following, picking, undecided
+from restoredrill.drill import Hands
 from restoredrill.errors import Interrupted, UsageError
 from restoredrill.model import Event, Job, Report, VaultSpec, Verdict
+from restoredrill.picking import DrillRequest
 from restoredrill.protocols import MachineState
 from tests.stories.samples import NOW, Machine, MemoryJournal, interruptible, job, manifest, report
 
@@ -28,58 +29,58 @@ def conduct(
     machine: Machine, journal: MemoryJournal, the_job: Job | None = None, watched: list[Event] | None = None
 ) -> Report:
     seen = [] if watched is None else watched
-    return drill.conduct(the_job or job(), manifest(), machine, journal, nothing, seen.append)
+    return drill.conduct(the_job or job(), manifest(), Hands(machine, journal, nothing, seen.append))
 
 
 # Choosing
 
 
 def test_latest_is_the_newest() -> None:
-    assert drill.choose("latest", BACKUPS, frozenset(), 0) is BACKUPS[0]
+    assert picking.choose("latest", BACKUPS, frozenset(), 0) is BACKUPS[0]
 
 
 def test_oldest_unverified_passes_over_what_is_proven() -> None:
     proven = frozenset({BACKUPS[4].id, BACKUPS[3].id})
-    assert drill.choose("oldest-unverified", BACKUPS, proven, 0) is BACKUPS[2]
+    assert picking.choose("oldest-unverified", BACKUPS, proven, 0) is BACKUPS[2]
 
 
 def test_when_all_are_proven_the_oldest_is_proven_again() -> None:
-    assert drill.choose("oldest-unverified", BACKUPS, frozenset(b.id for b in BACKUPS), 0) is BACKUPS[4]
+    assert picking.choose("oldest-unverified", BACKUPS, frozenset(b.id for b in BACKUPS), 0) is BACKUPS[4]
 
 
 @given(st.integers(0, 2**16))
 def test_random_is_one_of_them_and_the_same_for_the_same_seed(seed: int) -> None:
-    chosen = drill.choose("random", BACKUPS, frozenset(), seed)
+    chosen = picking.choose("random", BACKUPS, frozenset(), seed)
     assert chosen in BACKUPS
-    assert drill.choose("random", BACKUPS, frozenset(), seed) is chosen
+    assert picking.choose("random", BACKUPS, frozenset(), seed) is chosen
 
 
 def test_an_id_is_that_backup_and_an_unknown_one_is_refused_with_a_hint() -> None:
-    assert drill.choose(BACKUPS[3].id, BACKUPS, frozenset(), 0) is BACKUPS[3]
+    assert picking.choose(BACKUPS[3].id, BACKUPS, frozenset(), 0) is BACKUPS[3]
     with pytest.raises(UsageError, match="no such backup") as caught:
-        drill.choose("20200101T000000Z-0000", BACKUPS, frozenset(), 0)
+        picking.choose("20200101T000000Z-0000", BACKUPS, frozenset(), 0)
     assert BACKUPS[0].id in caught.value.hint
 
 
 def test_only_a_pass_proves() -> None:
     reports = [report(Verdict.PASSED, backup="a"), report(Verdict.FAILED, backup="b"), report(Verdict.PASSED)]
     reports.append(report(Verdict.INCONCLUSIVE, backup="c"))
-    assert drill.proven_by(reports) == {"a"}
+    assert picking.proven_by(reports) == {"a"}
 
 
 def test_a_vault_without_backups_fails_the_drill() -> None:
     """Promise 1: success on nothing is no success."""
-    found = drill.hopeless(REQUEST, "20260923T031500Z-7f3a", drill.no_backup("shop", ()), NOW)
+    found = undecided.hopeless(REQUEST, "20260923T031500Z-7f3a", undecided.no_backup("shop", ()), NOW)
     assert found.verdict is Verdict.FAILED
     assert [f.rule for f in found.findings] == ["NO_BACKUP"]
 
 
 def test_a_vault_with_backups_of_others_only_says_whose() -> None:
-    assert "of blog, store" in drill.no_backup("shop", {"store", "blog"}).hint
+    assert "of blog, store" in undecided.no_backup("shop", {"store", "blog"}).hint
 
 
 def test_a_lease_outlasts_its_deadline_and_both_are_in_the_plan() -> None:
-    plan = drill.make_job(REQUEST, "20260923T031500Z-7f3a", BACKUPS[0], NOW)
+    plan = picking.make_job(REQUEST, "20260923T031500Z-7f3a", BACKUPS[0], NOW)
     assert plan.deadline_at == NOW + timedelta(minutes=10)
     assert plan.expires_at > plan.deadline_at
 
@@ -143,7 +144,7 @@ def test_what_an_agent_found_out_counts_though_it_never_ends() -> None:
 )
 def test_the_vault_is_looked_at_less_often_as_time_goes_on(elapsed_s: float, pause_s: float) -> None:
     """Each look is a request that costs."""
-    assert drill.pause_s(elapsed_s) == pytest.approx(pause_s)
+    assert following.pause_s(elapsed_s) == pytest.approx(pause_s)
 
 
 def test_a_pass_that_cannot_be_stored_is_no_pass_but_is_not_lost() -> None:

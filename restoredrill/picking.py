@@ -1,0 +1,91 @@
+"""Which backup is drilled, and how: what the file and the command line say becomes a job. Pure."""
+
+import random
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+
+from restoredrill.errors import UsageError
+from restoredrill.model import CheckSpec, IgnoreSpec, Job, Manifest, Report, VaultSpec, Verdict
+from restoredrill.plan import MachinePlan
+
+LEASE_MARGIN = timedelta(minutes=10)  # past the deadline: time to report and tear down
+
+
+@dataclass(frozen=True)
+class DrillRequest:
+    """What to drill and how, as the file and the command line say it."""
+
+    database: str
+    vault: VaultSpec  # with the credentials that restore
+    pick: str
+    provider: str
+    jobs: int
+    deadline_s: float
+    isolated: bool = True
+    decrypt_with: str | None = None
+    checks: tuple[CheckSpec, ...] = ()
+    ignore: tuple[IgnoreSpec, ...] = ()
+    rto_target_s: float | None = None
+    rpo_target_s: float | None = None
+    keep_s: float | None = None
+    limits_s: Mapping[str, float] = field(default_factory=dict)
+
+
+def choose(pick: str, backups: Sequence[Manifest], proven: frozenset[str], seed: int) -> Manifest:
+    """The backup to drill, of `backups` newest first. Pure: the same seed picks the same one.
+
+    `backups` is not empty. Raises `UsageError` if none has that id.
+    """
+    if pick == "latest":
+        return backups[0]
+    if pick == "random":
+        return random.Random(seed).choice(list(backups))  # noqa: S311 - a sample, not a secret
+    if pick == "oldest-unverified":
+        unproven = [backup for backup in backups if backup.id not in proven]
+        return unproven[-1] if unproven else backups[-1]
+    for backup in backups:
+        if backup.id == pick:
+            return backup
+    raise UsageError(
+        "pick",
+        pick,
+        "no such backup in the vault",
+        hint=f"the newest is {backups[0].id}; `restoredrill backups` lists all",
+    )
+
+
+def proven_by(reports: Iterable[Report]) -> frozenset[str]:
+    """Ids of the backups that a drill has passed."""
+    return frozenset(r.backup.id for r in reports if r.backup is not None and r.verdict is Verdict.PASSED)
+
+
+def make_job(
+    request: DrillRequest,
+    drill: str,
+    backup: Manifest,
+    started_at: datetime,
+    plan: MachinePlan | None = None,
+) -> Job:
+    """The plan as a document; nothing has been done yet."""
+    deadline_at = started_at + timedelta(seconds=request.deadline_s)
+    return Job(
+        drill=drill,
+        database=request.database,
+        backup=backup.id,
+        vault=request.vault,
+        decrypt_with=request.decrypt_with,
+        provider=request.provider,
+        jobs=request.jobs,
+        isolated=request.isolated,
+        checks=request.checks,
+        ignore=request.ignore,
+        rto_target_s=request.rto_target_s,
+        rpo_target_s=request.rpo_target_s,
+        keep_s=request.keep_s,
+        limits_s=dict(request.limits_s),
+        plan=plan,
+        started_at=started_at,
+        deadline_at=deadline_at,
+        expires_at=deadline_at + LEASE_MARGIN,
+    )
