@@ -2,7 +2,7 @@
 
 import os
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -12,10 +12,11 @@ import pyrage
 from pydantic import TypeAdapter, ValidationError
 
 from restoredrill import clock, config, values
+from restoredrill.cli import handed as handed_over
 from restoredrill.cli.frame import Answer, Context
 from restoredrill.cli.frame import command as new_command
 from restoredrill.cli.starter import Starter, starter_text
-from restoredrill.errors import UsageError
+from restoredrill.errors import ConfigError, UsageError
 from restoredrill.settings import NAME_PATTERN
 
 
@@ -68,8 +69,28 @@ def _check_name(
     help="Make an age key pair, the private key in FILE.",
 )
 @click.option("--force", is_flag=True, help="Replace a file that is there already.")
-def command(context: Context, name: str | None, new_key: Path | None, force: bool, **given: Any) -> Answer:
+@click.option(
+    "--from-terraform",
+    metavar="FILE|-|DIR",
+    help="What terraform/ made, as `terraform output -json` prints it: a file for each of its databases, "
+    "or for NAME only.",
+)
+def command(
+    context: Context,
+    name: str | None,
+    new_key: Path | None,
+    force: bool,
+    from_terraform: str | None,
+    **given: Any,
+) -> Answer:
     """Write a first file for database NAME. Asks on a terminal for what is not given."""
+    if from_terraform is not None:
+        refused = {
+            "--new-key": new_key,
+            "--force": force,
+            **_options(given, "vault_url", "endpoint_url", "decrypt_with"),
+        }
+        return _from_terraform(context, name, from_terraform, given, refused)
     if context.interactive:
         name, new_key, given = _ask(name, new_key, given)
     if name is None or given["vault_url"] is None:
@@ -86,6 +107,53 @@ def command(context: Context, name: str | None, new_key: Path | None, force: boo
         _write_once(new_key, key.text, 0o600)
     _write(path, text, replaced)
     return _answer(name, path, replaced, new_key, key)
+
+
+def _options(given: dict[str, Any], *names: str) -> dict[str, Any]:
+    return {f"--{name.replace('_', '-')}": given[name] for name in names}
+
+
+def _from_terraform(
+    context: Context, name: str | None, where: str, given: dict[str, Any], refused: dict[str, Any]
+) -> Answer:
+    """One file a database. All problems are named before anything is written; nothing is ever replaced."""
+    for option, value in refused.items():
+        if value:
+            raise UsageError("run", "restoredrill init", f"{option} and --from-terraform exclude each other")
+    handed = handed_over.read(handed_over.fetch(where), where)
+    found = handed_over.starters(
+        handed, lambda each: given["source_url"] or _reference(each, "DATABASE_URL"), given["encrypt_to"]
+    )
+    if name is not None and name not in found:
+        raise UsageError("write", f"{name}.yaml", f"{where} knows {', '.join(found)} only")
+    if name is None and given["source_url"] and len(found) > 1:
+        raise UsageError("run", "restoredrill init", "--source-url is of one database", hint="give its NAME")
+    texts = {
+        context.schedules / f"{each}.yaml": starter_text(starter)
+        for each, starter in found.items()
+        if name in (None, each)
+    }
+    _require_new(texts)
+    for path, text in texts.items():
+        _write(path, text, replaced=False)
+    lines = [f"{path} written" for path in texts]
+    lines.append("next: look at each, then `restoredrill validate` and `restoredrill doctor`")
+    return Answer({"files": list(texts)}, "\n".join(lines))
+
+
+def _require_new(texts: Mapping[Path, str]) -> None:
+    """Raises `ConfigError` for files that are there already, and for texts that would not be valid ones."""
+    problems: list[str] = []
+    for path, text in texts.items():
+        problems += [
+            f"{there}: it is there already" for there in (path, path.with_suffix(".yml")) if there.exists()
+        ]
+        try:
+            config.parse(text, path.stem, str(path))
+        except ConfigError as error:
+            problems += error.problems
+    if problems:
+        raise ConfigError(str(next(iter(texts)).parent), tuple(problems), hint="nothing was written")
 
 
 def _ask(

@@ -1,7 +1,9 @@
 """The text of a first file, with the comments that a reader of it needs."""
 
 import json
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
+from typing import Any
 
 
 @dataclass(frozen=True)
@@ -14,6 +16,10 @@ class Starter:
     endpoint_url: str | None = None
     encrypt_to: tuple[str, ...] = ()
     decrypt_with: str | None = None
+    region: str | None = None  # the bucket's
+    backup_machine: str = "local"
+    drill_machine: str = "local"
+    ec2: Mapping[str, Any] | None = None  # what the file says of machines.ec2
 
 
 def starter_text(starter: Starter) -> str:
@@ -22,6 +28,10 @@ def starter_text(starter: Starter) -> str:
         name=starter.name,
         source_url=json.dumps(starter.source_url),
         vault_url=json.dumps(starter.vault_url),
+        region=_line("region", starter.region, "eu-central-1", "the bucket's"),
+        backup_machine=starter.backup_machine,
+        drill_machine=starter.drill_machine,
+        machines="" if starter.ec2 is None else "\n".join(["", *_machines(starter.ec2), ""]),
         endpoint=_line(
             "endpoint_url", starter.endpoint_url, "https://s3.example", "a store that is not AWS S3"
         ),
@@ -37,6 +47,21 @@ def _line(key: str, value: object, example: str, why: str) -> str:
     return f"# {key}: {example}  # {why}" if value is None else f"{key}: {json.dumps(value)}  # {why}"
 
 
+def _machines(ec2: Mapping[str, Any]) -> Iterator[str]:
+    yield "# Machines of the cloud: started for one drill, and gone after it."
+    yield "machines:"
+    yield "  ec2:"
+    for key, value in ec2.items():
+        if isinstance(value, Mapping):
+            yield f"    {key}:"
+            yield from (f"      {inner}: {json.dumps(said)}" for inner, said in value.items())
+        else:
+            yield f"    {key}: {json.dumps(value)}"
+    yield "    # types: [m7i.large, m7a.large]  # these and no others; else whatever fits is considered"
+    yield "    # market: spot-then-on-demand    # spot-then-on-demand | spot | on-demand"
+    yield "    # budget: {per_drill: 0.50, per_month: 20}  # US dollars; what exceeds it is not started"
+
+
 _TEXT = """\
 # {name}: backed up, restored on a throwaway machine and checked by restoredrill.
 # `restoredrill validate` checks this file, `restoredrill doctor {name}` the world around it.
@@ -50,6 +75,7 @@ vault:
   # Where backups live: s3://bucket/prefix or file:///folder. Without keys here, AWS's usual places are asked.
   url: {vault_url}
   {endpoint}
+  {region}
   # access_key_id: ${{BACKUP_KEY_ID}}
   # secret_access_key: ${{BACKUP_SECRET_KEY}}
   # restore_as: {{profile: reader}}  # drills should not hold credentials that can write
@@ -58,6 +84,7 @@ vault:
 backup:
   cron: "15 * * * *"  # minute, hour, day of month, month, day of week; or @hourly, @daily
   # timezone: UTC
+  machine: {backup_machine}  # local | ec2, which dumps beside the source
   jobs: 2
   fingerprint: content  # content reads every row once more | rows only counts them | none
   {encrypt_to}
@@ -67,7 +94,7 @@ drill:
   cron: "0 3 * * *"
   # timezone: Europe/Berlin
   pick: latest  # latest | random | oldest-unverified | a backup's id
-  machine: local
+  machine: {drill_machine}  # local | ec2
   deadline: 2h
   # rto: 30m  # fail if it takes longer until the database is restored and checked
   # rpo: 26h  # fail if the newest row that survives is older
@@ -81,4 +108,4 @@ drill:
   #  - {{name: the app starts, command: [pytest, smoke/], timeout: 5m}}  # gets DATABASE_URL
   # ignore:
   #  - {{rule: EXTENSION_VERSION, object: pg_trgm, reason: "why this is no failure"}}
-"""
+{machines}"""

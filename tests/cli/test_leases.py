@@ -24,7 +24,7 @@ HOUR = timedelta(hours=1)
 
 
 def lease(machine: str, ends_in: timedelta, **more: Any) -> Lease:
-    usual = {
+    usual: dict[str, Any] = {
         "provider": "ec2",
         "drill": "20261126T030000Z-51c2ab90",
         "database": "shop",
