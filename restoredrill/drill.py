@@ -65,7 +65,8 @@ def resume(job: Job, backup: Manifest | None, hands: Hands) -> Report:
     found = _found(job, hands.journal)
     if found is not None and (found.machine.swept_at is not None or found.machine.url is not None):
         return found
-    return _carry_out(job, backup, hands, lambda following: following.take_up(finished=found is not None))
+    finished = 0 if found is None else found.machine.attempts
+    return _carry_out(job, backup, hands, lambda following: following.take_up(finished))
 
 
 def _carry_out(job: Job, backup: Manifest | None, hands: Hands, begin: Callable[[Following], None]) -> Report:
@@ -142,7 +143,8 @@ def _found_if_any(job: Job, journal: Journal, attempt: int) -> Report | None:
 
 def _with_course(report: Report, following: Following) -> Report:
     """What only the controller knows of the machines."""
-    course = {"attempts": max(1, following.attempts), "boot_s": following.boot_s}
+    attempts = max(report.machine.attempts, following.attempts)
+    course = {"attempts": attempts, "boot_s": following.boot_s}
     return report.model_copy(update={"machine": report.machine.model_copy(update=course)})
 
 

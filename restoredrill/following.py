@@ -50,7 +50,14 @@ class Following:
     before its first word; `consoles` are the last words of those that ended badly, by file name.
     """
 
-    def __init__(self, job: Errand, machine: Machine, line: Line, limits_s: dict[str, float]) -> None:
+    def __init__(
+        self,
+        job: Errand,
+        machine: Machine,
+        line: Line,
+        limits_s: dict[str, float],
+        end_grace_s: float = END_GRACE_S,
+    ) -> None:
         self.attempts = 0
         self.boot_s: float | None = None
         self.consoles: dict[str, str] = {}
@@ -58,6 +65,7 @@ class Following:
         self._machine = machine
         self._line = line
         self._limits_s = limits_s
+        self._end_grace_s = end_grace_s
         self._name = job.id
         self._ears = _Ears(1)
 
@@ -69,14 +77,15 @@ class Following:
         self._name = self._machine.launch(_for_attempt(self._job, attempt), attempt)
         self.attempts, self._ears = attempt, ears
 
-    def take_up(self, *, finished: bool) -> None:
+    def take_up(self, finished: int) -> None:
         """Go on where somebody else stopped: with the machine that lives, the next one if that was taken
-        away, the first one if there was none. With `finished` there is a result, and nothing is started.
+        away, the first one if there was none. `finished`: the attempt whose result is there, and nothing is
+        started then; 0: there is none.
 
         Raises `VaultError` if the events can't be read, and what `start` raises.
         """
         heard = self._line.events(0)
-        attempt = max((attempt_of(number) for number, _ in heard), default=1)
+        attempt = max(1, finished, *(attempt_of(number) for number, _ in heard))
         ours = [event for number, event in heard if attempt_of(number) == attempt]
         gone = any(event.kind == "interrupted" for event in ours)
         alive = not finished and (bool(ours) or self._machine.state(self._job.id).running)
@@ -114,7 +123,7 @@ class Following:
                 return self._ended(state)
             if done_s is None and self._done():
                 done_s = clock.monotonic_s()
-            if done_s is not None and (self._line.stays or clock.monotonic_s() - done_s > END_GRACE_S):
+            if done_s is not None and (self._line.stays or clock.monotonic_s() - done_s > self._end_grace_s):
                 return ""
             if done_s is None:
                 self._require_time_left()

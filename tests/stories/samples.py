@@ -2,10 +2,10 @@
 
 import contextlib
 import signal
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from datetime import UTC, datetime, timedelta
 
-from restoredrill.errors import VaultUnreachable
+from restoredrill.errors import RestoredrillError, VaultUnreachable
 from restoredrill.model import (
     BackupJob,
     Errand,
@@ -22,6 +22,7 @@ from restoredrill.model import (
     Verdict,
 )
 from restoredrill.outcome import BackupOutcome
+from restoredrill.plan import MachinePlan, Need, Rung, Volume
 from restoredrill.protocols import MachineState
 
 NOW = datetime(2026, 9, 23, 3, 15, tzinfo=UTC)
@@ -99,6 +100,8 @@ class MemoryJournal:
     def __init__(self, *, dead_for: int = 0, full: bool = False) -> None:
         self.jobs: list[Job] = []
         self.told: list[Event] = []
+        self.numbers: list[int] = []
+        self.forms: dict[str, str] = {}
         self.saved: list[Report] = []
         self._dead_for = dead_for
         self._full = full
@@ -107,19 +110,22 @@ class MemoryJournal:
         self.jobs.append(job)
 
     def emit(self, drill: str, number: int, event: Event) -> None:
-        assert number == len(self.told) + 1
+        assert number not in self.numbers
+        self.numbers.append(number)
         self.told.append(event)
 
     def events(self, drill: str, after: int) -> tuple[tuple[int, Event], ...]:
         if self._dead_for:
             self._dead_for -= 1
             raise VaultUnreachable("list", "events", "no answer")
-        return tuple(enumerate(self.told, start=1))[after:]
+        found = sorted(zip(self.numbers, self.told, strict=True), key=lambda one: one[0])
+        return tuple((number, event) for number, event in found if number > after)
 
     def save(self, report: Report, forms: Mapping[str, str]) -> None:
         if self._full:
             raise VaultUnreachable("write", "report.json", "no answer")
         self.saved.append(report)
+        self.forms = dict(forms)
 
     def reports(self, drill: str | None = None) -> Iterator[Report]:
         return iter(self.saved[-1:])
@@ -149,6 +155,75 @@ class Machine:
 
     def leftovers(self, errand: str) -> tuple[str, ...]:
         return self._left
+
+
+def plan(*, first_word_s: float = 600.0, silence_s: float = 300.0) -> MachinePlan:
+    """Spot first, then on-demand, in two zones."""
+    rungs = tuple(
+        Rung(type="m7i.large", market=market, zone=f"eu-central-1{zone}", subnet=zone, usd_per_hour=0.1)
+        for market in ("spot", "on-demand")
+        for zone in "ab"
+    )
+    return MachinePlan(
+        region="eu-central-1",
+        image="ami-0abc",
+        rungs=rungs,
+        volume=Volume(gb=20),
+        bundles=(),
+        instance_profile="drill",
+        owner="ops",
+        need=Need(memory_bytes=1, cores=1, disk_bytes=1, major=17),
+        usd_estimate=0.02,
+        prices_from="a table",
+        first_word_s=first_word_s,
+        silence_s=silence_s,
+    )
+
+
+def cloud_job(deadline_s: float = 3600, **limits: float) -> Job:
+    """One whose machine has to be started first."""
+    known = {"plan": plan(**limits), "provider": "ec2"}
+    return job(deadline_s=deadline_s).model_copy(update=known)
+
+
+Act = Callable[[int], MachineState]
+"""act(look): what a look at a machine finds, and whatever happens there until then."""
+
+
+class Cloud:
+    """Machines that must be started: what each attempt's does, look by look. A refusal is an attempt, too."""
+
+    def __init__(self, *acts: Act | RestoredrillError, console: str = "") -> None:
+        self.launched: list[tuple[Errand, int]] = []
+        self.did: list[str] = []
+        self._acts = acts
+        self._console = console
+        self._looks = 0
+
+    def launch(self, job: Errand, attempt: int = 1) -> str:
+        act = self._acts[attempt - 1]
+        self.did.append(f"launch {attempt}")
+        if isinstance(act, RestoredrillError):
+            raise act
+        self.launched.append((job, attempt))
+        self._looks = 0
+        return f"i-{attempt}"
+
+    def state(self, machine: str) -> MachineState:
+        self._looks += 1
+        act = self._acts[len(self.launched) - 1]
+        assert not isinstance(act, RestoredrillError)
+        return act(self._looks)
+
+    def last_words(self, machine: str) -> str:
+        return self._console
+
+    def terminate(self, machine: str) -> None:
+        self.did.append(f"terminate {machine}")
+
+    def leftovers(self, errand: str) -> tuple[str, ...]:
+        self.did.append("look")
+        return ()
 
 
 def backup_job(backup: str = DRILL) -> BackupJob:
