@@ -221,3 +221,14 @@ class PlanUnmet(RestoredrillError):
     def __init__(self, thing: str, problems: tuple[str, ...], *, hint: str = "") -> None:
         super().__init__("plan", thing, "; ".join(problems), hint=hint)
         self.problems = problems
+
+
+# The service ------------------------------------------------------------------------------------------------
+
+
+class HistoryError(RestoredrillError):
+    """The history database does not answer, or is of another version."""
+
+
+class NotDelivered(RestoredrillError):
+    """A notice, a ticket or a ping did not arrive."""

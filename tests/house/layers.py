@@ -8,7 +8,7 @@ from tests.house.source import PACKAGE, imported, module_name, modules, used, wi
 LEAVES = ("clock", "durations", "errors", "interruptions", "secret")
 VOCABULARY = (*LEAVES, "document", "plan", "model", "outcome", "protocols")
 ADAPTER = (*VOCABULARY, "process", "aws")
-CONFIGURATION = ("config", "settings", "ec2_settings")
+CONFIGURATION = ("config", "settings", "ec2_settings", "service_settings")
 STORY = (*VOCABULARY, "checks.verdict")
 EVERYTHING = ("",)
 
@@ -28,13 +28,17 @@ ARROWS: dict[str, tuple[str, ...]] = {
     "model": (*LEAVES, "document", "plan"),
     "outcome": (*LEAVES, "document", "model"),
     "protocols": (*LEAVES, "model", "outcome"),
+    # the words of the service
+    "records": (*LEAVES, "document", "model"),
+    "ledger": (*LEAVES, "records"),
     "process": VOCABULARY,
     "aws": VOCABULARY,
     # configuration: from a value and a file to frozen models
     "yaml_lines": LEAVES,
     "values": (*VOCABULARY, "cron", "expect"),
     "ec2_settings": (*VOCABULARY, "values"),
-    "settings": (*VOCABULARY, "cron", "ec2_settings", "expect", "values"),
+    "service_settings": (*VOCABULARY, "values"),
+    "settings": (*VOCABULARY, "cron", "ec2_settings", "expect", "service_settings", "values"),
     "config": (*VOCABULARY, "settings", "values", "yaml_lines"),
     "advice": (*VOCABULARY, "settings"),
     "bundle": (*ADAPTER,),
@@ -45,6 +49,10 @@ ARROWS: dict[str, tuple[str, ...]] = {
     "machines": ADAPTER,
     "reports": ADAPTER,
     "vault": ADAPTER,
+    "history": ADAPTER,
+    "messages": ADAPTER,
+    "evidence": ADAPTER,
+    "web": (*ADAPTER, "reports"),
     # stories: no vendor, no adapter, only what a protocol says
     "telling": STORY,
     "following": (*STORY, "telling"),
@@ -58,7 +66,19 @@ ARROWS: dict[str, tuple[str, ...]] = {
     "controller": (*STORY, *CONFIGURATION, "backup", "drill"),
     "scheduler": (*STORY, *CONFIGURATION, "controller", "cron"),
     # the edges: names to factories, and the command line
-    "wiring": (*ADAPTER, *CONFIGURATION, "checks", "embedded", "engines", "machines", "reports", "vault"),
+    "wiring": (
+        *ADAPTER,
+        *CONFIGURATION,
+        "checks",
+        "embedded",
+        "engines",
+        "evidence",
+        "history",
+        "machines",
+        "messages",
+        "reports",
+        "vault",
+    ),
     "demo": EVERYTHING,  # real parts end to end: it puts together what the commands do not
     "cli": EVERYTHING,
     "__main__": ("cli",),
@@ -72,7 +92,7 @@ OWNERS: dict[str, tuple[str, ...]] = {
     "os.system": (),
     "os.popen": (),
     "psycopg": ("engines/postgres/",),
-    "sqlalchemy": ("scheduler.py",),
+    "sqlalchemy": ("history/", "scheduler.py"),
     "apscheduler": ("scheduler.py",),
     "datetime.datetime.now": ("clock.py", "machines/ec2/onboard/"),
     "datetime.datetime.utcnow": (),
@@ -82,7 +102,7 @@ OWNERS: dict[str, tuple[str, ...]] = {
     "time.monotonic": ("clock.py", "machines/ec2/onboard/"),
     "time.perf_counter": (),
     "time.sleep": ("clock.py", "machines/ec2/onboard/"),
-    # process.py hands a chosen few variables on to children; a Lambda, and what boots a machine, have no file.
+    # process.py hands a chosen few on to children; a Lambda, and what boots a machine, have no file.
     "os.environ": ("config.py", "process.py", "machines/ec2/on_lambda.py", "machines/ec2/onboard/"),
     "os.getenv": (),
     "sys.exit": ("cli/", "__main__.py", "machines/ec2/onboard/"),
