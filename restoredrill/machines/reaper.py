@@ -1,6 +1,8 @@
 """What outlived its lease, and its end. Looks at what lives, never at notes of our own (promise 4)."""
 
+import functools
 from collections.abc import Callable, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from datetime import datetime
 
@@ -28,9 +30,17 @@ def overdue(leases: Sequence[Lease], now: datetime) -> tuple[Reaped, ...]:
     )
 
 
-def reap(estate: Estate, now: datetime, say: Callable[[str], None]) -> tuple[Reaped, ...]:
-    """End everything overdue; one that resists does not save the others."""
-    return tuple(_end(estate, one, say) for one in overdue(estate.leases(), now))
+def reap(estate: Estate, now: datetime, say: Callable[[str], None], at_once: int = 1) -> tuple[Reaped, ...]:
+    """End everything overdue; one that resists does not save the others.
+
+    `at_once`: so many ends are waited for at the same time, where the estate can be used by several threads.
+    """
+    over = overdue(estate.leases(), now)
+    end = functools.partial(_end, estate, say=say)
+    if at_once <= 1 or len(over) <= 1:
+        return tuple(map(end, over))
+    with ThreadPoolExecutor(max_workers=min(at_once, len(over))) as pool:
+        return tuple(pool.map(end, over))
 
 
 def _end(estate: Estate, one: Reaped, say: Callable[[str], None]) -> Reaped:
