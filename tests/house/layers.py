@@ -48,8 +48,9 @@ ARROWS: dict[str, tuple[str, ...]] = {
     # stories: no vendor, no adapter, only what a protocol says
     "telling": STORY,
     "following": (*STORY, "telling"),
-    "backup": (*STORY, "following", "telling"),
-    "drill": (*STORY, "following", "picking", "telling", "undecided"),
+    "backup": (*STORY, "telling"),
+    "drill": (*STORY, "following", "picking", "undecided"),
+    "sending": (*STORY, "following"),
     "picking": STORY,
     "undecided": (*STORY, "picking"),
     "agent": (*STORY, "telling"),
@@ -59,6 +60,17 @@ ARROWS: dict[str, tuple[str, ...]] = {
     "scheduler": (*STORY, *CONFIGURATION, "controller", "cron"),
     # the edges: names to factories, and the command line
     "wiring": (*ADAPTER, *CONFIGURATION, "checks", "embedded", "engines", "machines", "reports", "vault"),
+    "wiring_ec2": (
+        *ADAPTER,
+        *CONFIGURATION,
+        "checks",
+        "embedded",
+        "engines",
+        "machines",
+        "reports",
+        "vault",
+        "wiring",
+    ),
     "demo": EVERYTHING,  # real parts end to end: it puts together what the commands do not
     "cli": EVERYTHING,
     "__main__": ("cli",),
