@@ -10,7 +10,7 @@ from types import FrameType
 
 import click
 
-from restoredrill import agent, backup, clock, config, wiring
+from restoredrill import agent, backup, clock, wiring
 from restoredrill.agent import Parts
 from restoredrill.backup import MachineParts
 from restoredrill.checks.fingerprint import compare
@@ -23,7 +23,6 @@ from restoredrill.machines import local
 from restoredrill.machines.ec2 import inside
 from restoredrill.machines.ec2.inside import Standing
 from restoredrill.model import BackupJob, Errand, Job
-from restoredrill.protocols import Source
 from restoredrill.vault.catalog import VaultBackups
 from restoredrill.vault.errands import VaultErrands
 from restoredrill.vault.journal import VaultJournal
@@ -48,7 +47,9 @@ def _drill(job: Job, home: Path, standing: Standing | None) -> Answer:
 
     store = _store(job, standing)
     parts = Parts(
-        backups=VaultBackups(store, unsealer=wiring.unsealer(job.decrypt_with, job.database)),
+        backups=VaultBackups(
+            store, unsealer=wiring.unsealer(job.decrypt_with, job.database, wiring.region_of(job))
+        ),
         journal=VaultJournal(store),
         target=wiring.target(home, job),
         compare=compare,
@@ -66,7 +67,7 @@ def _drill(job: Job, home: Path, standing: Standing | None) -> Answer:
 def _backup(job: BackupJob, home: Path, standing: Standing | None) -> Answer:
     store = _store(job, standing)
     parts = MachineParts(
-        source=lambda: _source(job),
+        source=lambda: wiring.source_of(job),
         backups=VaultBackups(store, AgeSealer(job.recipients)),
         errands=VaultErrands(store),
         spool=home / "spool",
@@ -80,17 +81,8 @@ def _backup(job: BackupJob, home: Path, standing: Standing | None) -> Answer:
 
 def _store(job: Errand, standing: Standing | None) -> VaultStore:
     """On a throwaway machine patient to the end of its lease, since nobody else has what it found out."""
-    return wiring.store(job.vault, job.database, attempts=inside.PATIENT_ATTEMPTS if standing else None)
-
-
-def _source(job: BackupJob) -> Source:
-    from restoredrill.engines.postgres import toolchain
-    from restoredrill.engines.postgres.connect import Limits
-    from restoredrill.engines.postgres.source import PostgresSource
-
-    url = config.resolve(job.source_url, f"source_url of {job.database}").reveal()
-    tools = toolchain.installed(config.postgres_directories())
-    return PostgresSource(url, tools, Limits(lock_timeout_s=job.lock_timeout_s), job.connect_timeout_s)
+    attempts = inside.PATIENT_ATTEMPTS if standing else None
+    return wiring.store(job.vault, job.database, attempts=attempts, region=wiring.region_of(job))
 
 
 @contextmanager
