@@ -9,7 +9,7 @@ from datetime import datetime
 from typing import TYPE_CHECKING, Any, Literal, TypeVar
 
 from restoredrill.aws.errors import translated
-from restoredrill.aws.patience import Pause, ask, pause_longer
+from restoredrill.aws.patience import ATTEMPTS, Pause, ask, pause_longer
 from restoredrill.aws.session import Reach, client
 from restoredrill.machines.ec2 import tags
 
@@ -80,9 +80,9 @@ class Account:
                 self._clients[region] = client("ec2", self.reach, region, attempts=1)
             return self._clients[region]
 
-    def ask(self, operation: str, thing: str, send: Callable[[], _T]) -> _T:
+    def ask(self, operation: str, thing: str, send: Callable[[], _T], attempts: int = ATTEMPTS) -> _T:
         """Send a request, again where that may help. Raises `CloudError`."""
-        return ask(operation, thing, send, pause=self.pause)
+        return ask(operation, thing, send, attempts=attempts, pause=self.pause)
 
     def instances(
         self, errands: Sequence[str] | None = None, regions: Iterable[str] | None = None

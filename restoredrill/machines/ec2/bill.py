@@ -21,6 +21,7 @@ _GET_BYTES = 8 * 1024**2  # a large object is read in parts; a small one at once
 _LEAST_GETS = 100
 _PUTS_PER_S = 0.2  # events while there is progress
 _LEAST_PUTS = 50
+_NOBODY = ("", "none")  # as a report calls a machine that never was
 _AT = re.compile(r"\((\d{4}-\d\d-\d\d \d\d:\d\d:\d\d) (?:GMT|UTC)\)")
 
 
@@ -41,7 +42,7 @@ class Ec2Bill:
             machines, noted = self._account.instances((job.id,)), ""
         except CloudError as error:
             machines, noted = (), f"; times are the report's: {error}"
-        if not machines and report.machine.id not in ("", job.id):
+        if not machines and report.machine.id not in (*_NOBODY, job.id):
             noted = noted or "; times are the report's: EC2 lists the machine no more"
             return _told(plan, report, _from_report(plan, report), noted)
         return _told(plan, report, [_hours(one, plan, report) for one in machines], noted)

@@ -6,7 +6,7 @@ from typing import Any
 
 from restoredrill import clock
 from restoredrill.aws.errors import RAISED, as_cloud_error
-from restoredrill.errors import CloudDenied, CloudMissing, MachineFailed, RestoredrillError
+from restoredrill.errors import CloudDenied, CloudMissing, CloudUnreachable, MachineFailed, RestoredrillError
 from restoredrill.machines.ec2.account import Account, Found, Kind
 
 
@@ -52,7 +52,7 @@ def _end_machines(
 ) -> None:
     until_s = clock.monotonic_s() + waits.ended_s
     while True:
-        seen = account.instances((errand,))
+        seen = _patiently(until_s, waits, lambda: account.instances((errand,)))
         living = [one for one in seen if not one.gone and only in (None, one.id)]
         _all(living, lambda one: _terminate(account, one))
         if not living and not awaited(seen):
@@ -64,10 +64,22 @@ def _end_machines(
 
 def _delete_belongings(account: Account, errand: str, waits: Waits) -> None:
     until_s = clock.monotonic_s() + waits.deleted_s
-    while left := account.belongings(errand):
-        why = _all(left, lambda one: _delete(account, one))
-        if clock.monotonic_s() >= until_s:
+    asked, why = False, None
+    while left := _patiently(until_s, waits, lambda: account.belongings(errand)):
+        if asked and clock.monotonic_s() >= until_s:
             raise _stays(errand, left, waits.deleted_s, why)
+        asked, why = True, _all(left, lambda one: _delete(account, one))
+        clock.sleep(waits.look_every_s)
+
+
+def _patiently(until_s: float, waits: Waits, look: Callable[[], tuple[Found, ...]]) -> tuple[Found, ...]:
+    """A look; while nobody answers, another one until then. A dead network must not save a machine."""
+    while True:
+        try:
+            return look()
+        except CloudUnreachable:
+            if clock.monotonic_s() >= until_s:
+                raise
         clock.sleep(waits.look_every_s)
 
 

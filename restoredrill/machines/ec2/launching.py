@@ -4,7 +4,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from typing import Any
 
 from restoredrill.aws.errors import code_of
-from restoredrill.errors import CapacityMissing, CloudError, CloudUnreachable
+from restoredrill.errors import CapacityMissing, CloudError, CloudUnreachable, RestoredrillError
 from restoredrill.machines.ec2 import tags
 from restoredrill.machines.ec2.account import Account, Found
 from restoredrill.machines.ec2.boot import user_data
@@ -13,6 +13,10 @@ from restoredrill.machines.ec2.request import plan_of, run_request
 from restoredrill.machines.ec2.sight import Sight
 from restoredrill.model import Errand
 from restoredrill.plan import Rung
+
+# So many tries last for some minutes: EC2 lets two machines a second be started, and hundreds of drills may
+# be due at the same hour ("Request throttling", Amazon EC2 API reference).
+PATIENCE = 30
 
 
 def launch(account: Account, sight: Sight, job: Errand, attempt: int, earlier: Sequence[Found]) -> str:
@@ -24,9 +28,10 @@ def launch(account: Account, sight: Sight, job: Errand, attempt: int, earlier: S
     sight.asked(job.id, attempt)
     try:
         machine = _first_to_be_had(account, job, attempt, earlier)
-    except (CapacityMissing, CloudError) as error:
-        if not isinstance(error, CloudUnreachable):  # then EC2 may have started one all the same
-            sight.refused(job.id, attempt)
+    except CloudUnreachable:  # EC2 may have started one all the same
+        raise
+    except RestoredrillError:
+        sight.refused(job.id, attempt)
         raise
     if machine is None:
         sight.refused(job.id, attempt)
@@ -59,7 +64,7 @@ def _run(account: Account, job: Errand, attempt: int, asked: dict[str, Any], run
     region = plan_of(job).region
     ec2 = account.ec2(region)
     try:
-        answer = account.ask("launch", told(rung), lambda: ec2.run_instances(**asked))
+        answer = account.ask("launch", told(rung), lambda: ec2.run_instances(**asked), PATIENCE)
     except CloudError as error:
         code = code_of(error.__cause__)
         if code not in ("IdempotentInstanceTerminated", "IdempotentParameterMismatch"):

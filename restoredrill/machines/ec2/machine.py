@@ -2,6 +2,7 @@
 
 import contextlib
 import functools
+import re
 from collections.abc import Sequence
 
 from restoredrill import secret
@@ -19,6 +20,7 @@ from restoredrill.model import Errand, MachineFacts
 from restoredrill.protocols import MachineState
 
 LAST_WORDS_BYTES = 16 * 1024
+_CONTROL = re.compile(r"\x1b\[[0-9;?]*[ -/]*[@-~]")  # colours, cursor
 _ALIVE = ("pending", "running")
 # What AWS leaves unsaid. Codes: "StateReason", Amazon EC2 API reference.
 _MEANT = {
@@ -142,5 +144,6 @@ def _end_of(found: Found) -> str:
 
 def _tail(text: str) -> str:
     """The last of it, without secrets and without what would move a terminal's cursor."""
-    plain = "".join(letter for letter in secret.redact(text) if letter.isprintable() or letter in "\n\t")
+    text = _CONTROL.sub("", secret.redact(text))
+    plain = "".join(letter for letter in text if letter.isprintable() or letter in "\n\t")
     return plain.encode()[-LAST_WORDS_BYTES:].decode(errors="ignore")

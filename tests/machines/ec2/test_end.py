@@ -35,6 +35,23 @@ def test_a_machine_runs_until_it_ends_by_itself(account: Cloud) -> None:
         assert "it powered itself off" in state.detail
 
 
+@pytest.mark.parametrize(
+    ("reason", "reclaimed"),
+    [
+        ("Server.InsufficientInstanceCapacity", True),
+        ("Server.InternalError", True),
+        ("Client.InternalError", False),
+    ],
+)
+def test_whose_fault_an_end_was_decides_on_another_try(account: Cloud, reason: str, reclaimed: bool) -> None:
+    here = machine(account)
+    identity = here.launch(job(plan(account)))
+    account.terminated(identity, reason)
+    state = here.state(identity)
+    assert (state.running, state.reclaimed) == (False, reclaimed)
+    assert reason in state.detail
+
+
 def test_a_spot_machine_that_was_taken_back_is_worth_another_try(account: Cloud) -> None:
     here = machine(account)
     identity = here.launch(job(plan(account)))
@@ -128,6 +145,16 @@ def test_the_end_waits_until_it_is_over_and_looks(account: Cloud) -> None:
     here.terminate(identity)  # may be repeated
 
 
+def test_a_network_that_is_down_for_a_while_does_not_save_a_machine(account: Cloud) -> None:
+    here = Ec2Machine(reach(account), QUICK, fresh_s=0, pause=lambda _: None)
+    here.launch(job(plan(account)))
+    account.fault("ec2", "DescribeInstances", "cut", times=25)
+    account.fault("ec2", "TerminateInstances", "cut", times=15)
+    account.fault("ec2", "DescribeVolumes", "RequestLimitExceeded", 503, times=15)
+    here.terminate(DRILL)
+    assert account.instances(alive=True) == []
+
+
 def test_every_attempt_ends(account: Cloud) -> None:
     here = machine(account)
     ids = [here.launch(job(plan(account)), attempt) for attempt in (1, 2)]
@@ -181,7 +208,7 @@ def test_what_can_not_be_deleted_is_named(account: Cloud) -> None:
     (left,) = here.leftovers(DRILL)
     assert left.startswith("volume vol-")
     account.heal()
-    here.terminate(DRILL)
+    machine(account).terminate(DRILL)
     assert here.leftovers(DRILL) == ()
 
 
