@@ -17,6 +17,7 @@ from restoredrill.plan import Rung
 # So many tries last for some minutes: EC2 lets two machines a second be started, and hundreds of drills may
 # be due at the same hour ("Request throttling", Amazon EC2 API reference).
 PATIENCE = 30
+_TERMINATED, _MISMATCH = "IdempotentInstanceTerminated", "IdempotentParameterMismatch"
 
 
 def launch(account: Account, sight: Sight, job: Errand, attempt: int, earlier: Sequence[Found]) -> str:
@@ -28,10 +29,10 @@ def launch(account: Account, sight: Sight, job: Errand, attempt: int, earlier: S
     sight.asked(job.id, attempt)
     try:
         machine = _first_to_be_had(account, job, attempt, earlier)
-    except CloudUnreachable:  # EC2 may have started one all the same
-        raise
-    except RestoredrillError:
-        sight.refused(job.id, attempt)
+    except RestoredrillError as error:
+        # Without an answer there may be one all the same; with another one's token there is.
+        if not isinstance(error, CloudUnreachable) and code_of(error.__cause__) != _MISMATCH:
+            sight.refused(job.id, attempt)
         raise
     if machine is None:
         sight.refused(job.id, attempt)
@@ -67,11 +68,11 @@ def _run(account: Account, job: Errand, attempt: int, asked: dict[str, Any], run
         answer = account.ask("launch", told(rung), lambda: ec2.run_instances(**asked), PATIENCE)
     except CloudError as error:
         code = code_of(error.__cause__)
-        if code not in ("IdempotentInstanceTerminated", "IdempotentParameterMismatch"):
+        if code not in (_TERMINATED, _MISMATCH):
             raise
         # There is, or was, one of this attempt: never start a second.
         found = best(of_attempt(account.instances((job.id,), (region,)), attempt))
-        if found is None and code == "IdempotentParameterMismatch":
+        if found is None and code == _MISMATCH:
             raise
         return None if found is None else found.id
     return answer["Instances"][0]["InstanceId"]

@@ -4,6 +4,7 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
+from werkzeug.wrappers import Response
 
 from restoredrill.errors import CloudDenied, MachineFailed
 from restoredrill.machines.ec2 import tags
@@ -11,6 +12,7 @@ from restoredrill.machines.ec2.estate import Ec2Estate
 from restoredrill.machines.ec2.machine import Ec2Machine
 from restoredrill.machines.reaper import Reaped, overdue, reap
 from restoredrill.model import Job, Lease
+from tests.cloud.call import Call
 from tests.cloud.world import ELSEWHERE, Cloud
 from tests.machines.ec2.asked import DRILL, OTHER, QUICK, job, plan, reach, rung
 
@@ -111,7 +113,7 @@ def test_an_expiry_that_can_not_be_read_is_a_day(account: Cloud, expiry: str | N
 
 
 def test_what_carries_no_tag_of_ours_is_never_touched(account: Cloud) -> None:
-    """Also where the server ignores the filter, and where we are told to."""
+    """Also where we are told to."""
     foreign = run_by_hand(account)
     alike = run_by_hand(
         account, **{"restoredrill:expires-at": "2020-01-01T00:00:00Z", "Name": "restoredrill"}
@@ -124,6 +126,35 @@ def test_what_carries_no_tag_of_ours_is_never_touched(account: Cloud) -> None:
         Ec2Machine(reach(account), QUICK).terminate(identity)
     assert len(account.instances(alive=True)) == 3
     assert account.asked("ec2", "TerminateInstances") == []
+
+
+def test_a_server_that_ignores_filters_shows_us_nothing_of_others(account: Cloud) -> None:
+    """Everything is looked at again on our side: what is not ours, and what is another errand's."""
+    ours = launched(account, lives(account, timedelta(seconds=-1)))
+    other = launched(account, lives(account, timedelta(hours=1), OTHER))
+    foreign = run_by_hand(account)
+    ec2 = account.client("ec2")
+    volumes = {v["VolumeId"]: v["Attachments"][0]["InstanceId"] for v in ec2.describe_volumes()["Volumes"]}
+    handlers = account.gate.handlers
+    usual = handlers["ec2", "DescribeInstances"]
+
+    def deaf(call: Call) -> Response | None:
+        call.say({name: value for name, value in call.params.items() if name != "Filters"})
+        return usual(call) if call.action == "DescribeInstances" else account.gate.moto(call)
+
+    for action in ("DescribeInstances", "DescribeVolumes", "DescribeSnapshots", "DescribeNetworkInterfaces"):
+        handlers["ec2", action] = deaf
+    assert {lease.machine for lease in estate(account).leases()} == {ours, other}
+    (one,) = reaped(estate(account))
+    assert (one.lease.machine, one.problem) == (ours, None)
+    assert sorted(found.id for found in account.instances(alive=True)) == sorted([other, foreign])
+    here = Ec2Machine(reach(account), QUICK, fresh_s=0)
+    assert here.leftovers(DRILL) == ()
+    here.terminate(OTHER)
+    assert [found.id for found in account.instances(alive=True)] == [foreign]
+    assert [v["VolumeId"] for v in ec2.describe_volumes()["Volumes"]] == [
+        volume for volume, machine in volumes.items() if machine == foreign
+    ]
 
 
 def test_what_is_left_of_a_machine_is_one_lease_and_goes(account: Cloud) -> None:

@@ -1,5 +1,6 @@
 """A machine is started once, whatever EC2 refuses, throttles or loses."""
 
+from concurrent.futures import ThreadPoolExecutor
 from datetime import timedelta
 from typing import Any
 
@@ -7,7 +8,9 @@ import pytest
 
 from restoredrill.errors import CapacityMissing, CloudDenied, CloudError, CloudUnreachable, MachineFailed
 from restoredrill.machines.ec2 import tags
+from restoredrill.machines.ec2.boot import user_data
 from restoredrill.machines.ec2.machine import Ec2Machine
+from restoredrill.machines.ec2.request import run_request
 from tests.cloud.world import ELSEWHERE, Cloud
 from tests.machines.ec2 import asked
 from tests.machines.ec2.asked import DRILL, QUICK, job, plan, reach, rung
@@ -171,6 +174,45 @@ def test_an_attempt_whose_machine_is_gone_gets_no_second_one(account: Cloud) -> 
     here = machine(account)
     assert here.launch(job(plan(account))) == DRILL
     assert not here.state(DRILL).running
+    assert account.instances(alive=True) == []
+
+
+@pytest.mark.parametrize("ours", [True, False])
+def test_a_token_that_was_used_for_something_else_starts_nothing(account: Cloud, ours: bool) -> None:
+    """Another version of ours asked in other words, and its machine was not in sight yet."""
+    what = job(plan(account, rung(account)))
+    token = run_request(what, 1, 0, user_data(what, 1))["ClientToken"]
+    words = {tags.ERRAND: DRILL, tags.ATTEMPT: "1"} if ours else {"Name": "x"}
+    account.pace.hidden = 1
+    first = account.client("ec2").run_instances(
+        ImageId=account.image.id,
+        InstanceType="m7i.large",
+        MinCount=1,
+        MaxCount=1,
+        ClientToken=token,
+        TagSpecifications=[{"ResourceType": "instance", "Tags": tags.listed(words)}],
+    )["Instances"][0]["InstanceId"]
+    if ours:
+        assert machine(account).launch(what) == first
+    else:
+        with pytest.raises(CloudError, match="IdempotentParameterMismatch"):
+            machine(account).launch(what)
+    assert [found.id for found in account.instances()] == [first]
+
+
+def test_many_drills_at_once_get_a_machine_each(account: Cloud) -> None:
+    here = machine(account)
+    account.fault("ec2", "RunInstances", "RequestLimitExceeded", 503, times=10)
+    account.fault("ec2", "RunInstances", "cut", times=3, after=True)
+    names = [f"20261126T031500Z-{number:04x}" for number in range(20)]
+    with ThreadPoolExecutor(max_workers=10) as pool:
+        ids = list(pool.map(lambda name: here.launch(job(plan(account), name)), names))
+        assert len(set(ids)) == len(names)
+        assert {found.id: found.tags[tags.ERRAND] for found in account.instances()} == dict(
+            zip(ids, names, strict=True)
+        )
+        assert all(state.running for state in pool.map(here.state, ids))
+        list(pool.map(here.terminate, names))
     assert account.instances(alive=True) == []
 
 
