@@ -23,11 +23,13 @@ from restoredrill.machines.local import last_words
 def command(context: Context, directory: Path) -> Answer:
     """Do the errand that DIRECTORY/boot.json names, then power this machine off."""
     note = inside.read_note(directory)
+    # Nothing on a new machine says where it is; without that, S3 is asked on the other side of the world.
+    spec = note.vault.model_copy(update={"region": note.vault.region or note.region})
     world = World(
-        store=wiring.store(note.vault, note.errand, attempts=inside.PATIENT_ATTEMPTS),
+        store=wiring.store(spec, note.errand, attempts=inside.PATIENT_ATTEMPTS, region=note.region),
         imds=imds.Imds(imds.address()),
-        start=_starter(directory),
-        arm=lambda at, lease_s: inside.arm(directory, at, lease_s),
+        start=_starter(directory, note.region),
+        arm=lambda at, lease_s: inside.arm(directory, config.own_environment(), at, lease_s),
         power_off=inside.power_off,
     )
     status = inside.carry_out(directory, world)
@@ -43,11 +45,12 @@ def program() -> tuple[str, ...]:
     return (*process.MODULE, "restoredrill")
 
 
-def _starter(directory: Path) -> Callable[[Path, IO[bytes]], process.Child]:
+def _starter(directory: Path, region: str) -> Callable[[Path, IO[bytes]], process.Child]:
     words = program()
 
     def start(home: Path, log: IO[bytes]) -> process.Child:
-        marked = {**config.own_environment(), process.MACHINE: str(home.resolve())}
+        known = {"AWS_DEFAULT_REGION": region, **config.own_environment()}
+        marked = {**known, process.MACHINE: str(home.resolve())}
         argv = [*words, "agent", "run", str(home)]
         return process.start(argv, extra_env=marked, cwd=directory, stdout=log, stderr=log)
 

@@ -6,7 +6,7 @@ keeping its log, or from ending the machine.
 
 import contextlib
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
@@ -284,12 +284,12 @@ def _first_line(error: Exception) -> str:
 # What stands behind `World` on a real machine ---------------------------------------------------------------
 
 
-def arm(directory: Path, expires_at: datetime, lease_s: int) -> None:
+def arm(directory: Path, environment: Mapping[str, str], expires_at: datetime, lease_s: int) -> None:
     """Arm the machine's self-destruct timer (anew)."""
     program = directory / "arm.sh"
     program.write_text(boot.arming(expires_at, lease_s))
     with contextlib.suppress(TimeoutError):
-        process.run(["sh", program], timeout_s=60)
+        process.run(["sh", program], extra_env=environment, timeout_s=60)
 
 
 def power_off() -> None:

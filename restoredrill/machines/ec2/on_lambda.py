@@ -32,9 +32,9 @@ def handler(event: Mapping[str, Any], _context: object) -> dict[str, Any]:
         "problems": problems,
     }
     print(json.dumps(summary))  # noqa: T201 - what a Lambda prints is its log
-    left = [one.lease.machine for one in reaped if one.problem and not dry_run]
+    left = [f"{one.lease.machine}: {one.problem}" for one in reaped if one.problem]
     if problems or left:
-        raise CloudError("reap", ", ".join(left) or "the account", "; ".join(problems) or "still there")
+        raise CloudError("reap", "the account", "; ".join([*problems, *left]))
     return summary
 
 

@@ -27,6 +27,7 @@ class Guest:
     environment: dict[str, str] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
+        self.root.mkdir(parents=True)
         for folder in ("bin", "work", "run", "sys/block"):
             (self.root / folder).mkdir(parents=True)
         for name in PROGRAMS:
@@ -50,10 +51,10 @@ class Guest:
         )
         path.chmod(0o755)
 
-    def python(self, name: str) -> None:
-        """The Python that runs the tests, under a name of its own."""
+    def python(self, name: str, program: str = sys.executable) -> None:
+        """A Python under a name of its own."""
         path = self.root / "bin" / name
-        path.write_text(f"#!/bin/sh\nexec '{sys.executable}' \"$@\"\n")
+        path.write_text(f"#!/bin/sh\nexec '{program}' \"$@\"\n")
         path.chmod(0o755)
 
     def disk(self, name: str, model: str, sectors: int, *, partitions: int = 0) -> None:
