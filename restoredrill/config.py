@@ -229,6 +229,8 @@ def resolve(reference: str, where: str, environment: Mapping[str, str] | None = 
 
     Raises `SecretMissing` naming the variable or file, and `where` it was wanted ("source.url of shop").
     """
+    if secret.stored(reference) is not None:  # its own name is no secret's value
+        raise SecretMissing(where, (f"{reference} is in a secret store, which is not read here",))
     path = secret.file_path(reference)
     if path is not None:
         return Secret(_content(Path(path), where))

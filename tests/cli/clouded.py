@@ -23,7 +23,7 @@ FILE = """
 vault: {{url: 's3://{bucket}/shop', endpoint_url: '{endpoint}', region: {region}}}
 source: {{url: 'secretsmanager:shop/source'}}
 backup: {{machine: ec2}}
-drill: {{machine: ec2, deadline: 10m}}
+drill: {{machine: ec2, deadline: 10m, cron: '0 0 1 1 *'}}
 machines:
   ec2:
     region: {region}

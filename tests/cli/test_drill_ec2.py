@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from tests.cli.clouded import Host, passes, takes_a_backup
-from tests.cli.programs import REAL, run, start, wait_for
+from tests.cli.programs import LIMIT_S, REAL, run, start, wait_for
 from tests.cloud.world import Cloud
 
 NOBODY = "20260923T031500Z-7f3a"
@@ -200,3 +200,47 @@ def test_a_backup_that_a_machine_could_not_take_is_told_and_leaves_nothing(host:
     assert (code, document["error"]["operation"]) == (3, "back up")
     assert list(host.store.list("backups/")) == []
     assert host.cloud.instances(alive=True) == []
+
+
+# The service
+
+
+def overdue(cloud: Cloud) -> str:
+    """A machine of ours whose time is over, and whose errand nobody knows."""
+    tags = {"restoredrill:errand": NOBODY, "restoredrill:expires-at": "2026-01-01T00:00:00Z"}
+    spec = {"ResourceType": "instance", "Tags": [{"Key": key, "Value": tags[key]} for key in tags]}
+    answer = cloud.client("ec2").run_instances(
+        ImageId=cloud.image.id,
+        InstanceType="m7i.large",
+        SubnetId=cloud.network.subnets[0],
+        MinCount=1,
+        MaxCount=1,
+        TagSpecifications=[spec],
+    )
+    identity: str = answer["Instances"][0]["InstanceId"]
+    return identity
+
+
+def test_a_service_goes_on_with_an_open_drill_and_ends_what_is_overdue(ready: Host) -> None:
+    """Neither of them is on any note of its own: the vault has the one, the account the other."""
+    begun: list[tuple[str, str]] = []
+    ready.machines_do(lambda host, instance, errand: begun.append((instance, errand)))
+    killed = start(REAL, "drill", "shop", cwd=ready.folder, env=ready.environment)
+    try:
+        wait_for(lambda: bool(begun))
+    finally:
+        killed.kill()
+        killed.communicate()
+    ((instance, drill),) = begun
+    passes(ready, instance, drill)
+    old = overdue(ready.cloud)
+    served = start(REAL, "serve", cwd=ready.folder, env=ready.environment)
+    try:
+        wait_for(lambda: all(report.machine.swept_at for report in ready.journal.reports()))
+    finally:
+        served.terminate()
+        _, told = served.communicate(timeout=LIMIT_S)
+    assert f"ending {old}" in told
+    (report,) = ready.journal.reports()
+    assert (report.drill, report.verdict) == (drill, "passed")
+    assert ready.cloud.instances(alive=True) == []
