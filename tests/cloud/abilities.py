@@ -47,8 +47,10 @@ def _no_groups(groups: Path) -> str | None:
     probe = groups / f"restoredrill-probe.{os.getpid()}"
     try:
         probe.mkdir()
-        (probe / "cgroup.procs").read_text()
-        remove_group(probe)
+        try:
+            (probe / "cgroup.procs").read_text()
+        finally:
+            remove_group(probe)
     except OSError as error:
         return f"throwaway machines need a writable cgroup2 hierarchy: {error}"
     return None

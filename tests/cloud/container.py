@@ -107,6 +107,11 @@ class Container:
         return ESCAPES.sub("", self._text.decode(errors="replace").replace("\r", ""))
 
     @property
+    def written(self) -> int:
+        """How many bytes that is, as they came."""
+        return len(self._text)
+
+    @property
     def ended(self) -> str | None:
         """None while it is on; then `poweroff`, `reboot`, `killed`, or `failed` if it never got as far."""
         code = self._process.poll()
@@ -129,15 +134,22 @@ class Container:
 
     def processes(self) -> list[Process]:
         """What runs in it, process 1 first; nothing once it is off."""
-        if self._namespace is None and self.init is None:
-            return []
         found = []
-        for pid in psutil.pids():
-            if _namespace(pid) == self._namespace:
-                with contextlib.suppress(OSError):
-                    words = Path(f"/proc/{pid}/cmdline").read_bytes().split(b"\0")
-                    found.append(Process(pid, b" ".join(words).decode(errors="replace").strip()))
+        for pid in self._pids():
+            with contextlib.suppress(OSError):
+                words = Path(f"/proc/{pid}/cmdline").read_bytes().split(b"\0")
+                found.append(Process(pid, b" ".join(words).decode(errors="replace").strip()))
         return sorted(found, key=lambda process: process.pid)
+
+    def _pids(self) -> list[int]:
+        if self.init is not None:
+            return [pid for pid in psutil.pids() if _namespace(pid) == self._namespace]
+        # The namespace's number may be another machine's by now; the group's name is its own for ever.
+        listed: list[int] = []
+        for path in self._group.rglob("cgroup.procs"):
+            with contextlib.suppress(OSError):
+                listed += map(int, path.read_text().split())
+        return listed
 
     def freeze(self, pattern: str) -> list[Process]:
         """Stop every process whose command line matches, and what these start meanwhile; they then hang."""
@@ -229,8 +241,10 @@ def remove_group(group: Path) -> None:
     """End what is in a control group and remove it. The kernel lets go of the dead a moment later."""
     deadline = time.monotonic() + GONE_WITHIN_S
     while group.is_dir():
-        with contextlib.suppress(OSError):
-            (group / "cgroup.kill").write_text("1")
+        kill = group / "cgroup.kill"
+        if kill.exists():
+            with contextlib.suppress(OSError):
+                kill.write_text("1")
         for path in sorted(group.rglob("*/"), key=lambda path: len(path.parts), reverse=True):
             with contextlib.suppress(OSError):
                 path.rmdir()
