@@ -48,7 +48,7 @@ def _drill(job: Job, home: Path, standing: Standing | None) -> Answer:
     store = _store(job, standing)
     parts = Parts(
         backups=VaultBackups(
-            store, unsealer=wiring.unsealer(job.decrypt_with, job.database, wiring.region_of(job))
+            store, unsealer=lambda: wiring.unsealer(job.decrypt_with, job.database, wiring.region_of(job))
         ),
         journal=VaultJournal(store),
         target=wiring.target(home, job),
