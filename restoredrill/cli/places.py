@@ -19,6 +19,7 @@ from restoredrill.protocols import Estate
 from restoredrill.settings import DatabaseConfig
 
 T = TypeVar("T")
+_SIDE_BY_SIDE = 32  # of a region: as many connections as its client keeps
 
 
 @dataclass(frozen=True)
@@ -27,6 +28,7 @@ class Place:
 
     name: str
     estate: Callable[[], Estate]
+    at_once: int = 1  # ends that may be waited for side by side
 
 
 @dataclass(frozen=True)
@@ -101,7 +103,7 @@ def _region(reach: Reach) -> Place:
         return Ec2Estate(reach)
 
     as_whom = reach.role_arn or reach.profile
-    return Place(reach.region + (f" as {as_whom}" if as_whom else ""), estate)
+    return Place(reach.region + (f" as {as_whom}" if as_whom else ""), estate, _SIDE_BY_SIDE)
 
 
 def each(found: Iterable[Place], look: Callable[[Place], T]) -> tuple[tuple[T, ...], tuple[Unseen, ...]]:

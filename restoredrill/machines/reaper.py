@@ -3,7 +3,7 @@
 import functools
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 
 from restoredrill.errors import RestoredrillError
@@ -31,23 +31,37 @@ def overdue(leases: Sequence[Lease], now: datetime) -> tuple[Reaped, ...]:
 
 
 def reap(estate: Estate, now: datetime, say: Callable[[str], None], at_once: int = 1) -> tuple[Reaped, ...]:
-    """End everything overdue; one that resists does not save the others.
+    """End everything overdue, then look at what is left; one that resists does not save the others.
 
     `at_once`: so many ends are waited for at the same time, where the estate can be used by several threads.
     """
-    over = overdue(estate.leases(), now)
-    end = functools.partial(_end, estate, say=say)
-    if at_once <= 1 or len(over) <= 1:
-        return tuple(map(end, over))
-    with ThreadPoolExecutor(max_workers=min(at_once, len(over))) as pool:
-        return tuple(pool.map(end, over))
+    leases = estate.leases()
+    over = overdue(leases, now)
+    ending = {one.lease.machine for one in over}
+    alive = frozenset(lease.drill for lease in leases if lease.machine not in ending)
+    with ThreadPoolExecutor(max_workers=max(1, at_once)) as pool:
+        each = pool.map if at_once > 1 else map
+        ended = tuple(each(functools.partial(_end, estate, say), over))
+        return tuple(each(functools.partial(_look, estate, alive), ended))
 
 
-def _end(estate: Estate, one: Reaped, say: Callable[[str], None]) -> Reaped:
+def _end(estate: Estate, say: Callable[[str], None], one: Reaped) -> Reaped:
     say(f"ending {one.lease.machine}: {one.reason}")
     try:
         estate.terminate(one.lease.machine)
+    except RestoredrillError as error:
+        return replace(one, problem=str(error))
+    return one
+
+
+def _look(estate: Estate, alive: frozenset[str], one: Reaped) -> Reaped:
+    """Of an errand that has another machine with time left, only what was ended must be gone."""
+    if one.problem is not None:
+        return one
+    try:
         left = estate.leftovers(one.lease.drill)
     except RestoredrillError as error:
-        return Reaped(one.lease, one.reason, str(error))
-    return Reaped(one.lease, one.reason, ", ".join(left) or None)
+        return replace(one, problem=str(error))
+    if one.lease.drill in alive:
+        left = tuple(name for name in left if one.lease.machine in name)
+    return replace(one, problem=", ".join(left) or None)

@@ -11,6 +11,8 @@ from restoredrill.machines.ec2.account import Account, Found
 from restoredrill.machines.ec2.ending import WAITS, Waits, end, remains
 from restoredrill.model import Lease
 
+# Ends that may be waited for side by side, each by a thread: as many as a client keeps connections.
+AT_ONCE = 32
 # Of what carries our tag and no expiry that can be read: longer than any drill should be.
 UNTOLD = timedelta(hours=24)
 # What belongs to a machine may be in sight some seconds before the machine: not an orphan yet.

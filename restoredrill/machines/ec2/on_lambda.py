@@ -12,7 +12,7 @@ from restoredrill import clock
 from restoredrill.aws.session import Reach
 from restoredrill.errors import CloudError, RestoredrillError
 from restoredrill.machines import reaper
-from restoredrill.machines.ec2.estate import Ec2Estate
+from restoredrill.machines.ec2.estate import AT_ONCE, Ec2Estate
 from restoredrill.machines.reaper import Reaped
 
 
@@ -55,7 +55,7 @@ def _reap(regions: Sequence[str], dry_run: bool) -> tuple[list[Reaped], list[str
             if dry_run:
                 found += reaper.overdue(estate.leases(), clock.utcnow())
             else:
-                found += reaper.reap(estate, clock.utcnow(), _say)
+                found += reaper.reap(estate, clock.utcnow(), _say, AT_ONCE)
         except RestoredrillError as error:
             problems.append(f"{region}: {error}")
     return found, problems

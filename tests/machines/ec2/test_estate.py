@@ -94,11 +94,19 @@ def test_what_is_overdue_ends_and_what_is_not_lives_on(account: Cloud) -> None:
 def test_a_machine_of_the_same_errand_with_time_left_is_not_ended(account: Cloud) -> None:
     over = launched(account, lives(account, timedelta(seconds=-1)))
     kept = launched(account, lives(account, timedelta(hours=1)), 2)
-    reaped(estate(account))
+    (one,) = reaped(estate(account))
+    assert (one.lease.machine, one.problem) == (over, None)
     assert [found.id for found in account.instances(alive=True)] == [kept]
     assert account.instance(over).state == "terminated"
     ec2 = account.client("ec2")
     assert len(ec2.describe_network_interfaces()["NetworkInterfaces"]) == 1
+
+
+def test_attempts_that_are_over_together_are_no_leftovers_of_each_other(account: Cloud) -> None:
+    for attempt in (1, 2):
+        launched(account, lives(account, timedelta(seconds=-1)), attempt)
+    assert [one.problem for one in reaped(estate(account))] == [None, None]
+    assert estate(account).leftovers(DRILL) == ()
 
 
 @pytest.mark.parametrize("expiry", [None, "", "tomorrow", "2026-11-26T03:15:00", "9" * 200])
