@@ -6,4 +6,5 @@ pytest_plugins = [
     "tests.plugins.s3",
     "tests.plugins.cloud",
     "tests.plugins.bundle",
+    "tests.plugins.bed",
 ]
