@@ -29,6 +29,7 @@ class Hands:
     watch: Callable[[Event], None]
     new_id: Callable[[], str]
     bill: Bill | None = None
+    facts: Callable[[str], MachineFacts] | None = None  # what the provider knows of an errand's machine
 
 
 @dataclass(frozen=True)
@@ -132,6 +133,9 @@ class _Sending:
             outcome = self._hands.errands.outcome(self._job.backup)
             if outcome is not None:
                 return outcome.machine
+        with suppress(RestoredrillError):
+            if self._hands.facts is not None:
+                return self._hands.facts(self._job.backup)
         return self.facts
 
     def _leave(self, consoles: Mapping[str, str]) -> None:

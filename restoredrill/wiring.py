@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 from restoredrill import config, secret
 from restoredrill.errors import UsageError
 from restoredrill.machines.local import LocalMachine
-from restoredrill.model import BackupJob, Errand, Job, Report, VaultSpec
+from restoredrill.model import BackupJob, Errand, Job, MachineFacts, Report, VaultSpec
 from restoredrill.protocols import Bill, Estate, Machine, Source
 from restoredrill.secret import Secret
 from restoredrill.settings import DatabaseConfig, Purpose
@@ -166,6 +166,15 @@ def estate(database: DatabaseConfig) -> Estate:
     from restoredrill.machines.ec2.estate import Ec2Estate
 
     return Ec2Estate(reach(database))
+
+
+def facts(provider: str, database: DatabaseConfig) -> Callable[[str], MachineFacts] | None:
+    """What a provider knows of its machines besides whether they live."""
+    if provider == "local":
+        return None
+    from restoredrill.machines.ec2.machine import Ec2Machine
+
+    return Ec2Machine(reach(database)).facts
 
 
 def bill(provider: str, database: DatabaseConfig) -> Bill | None:

@@ -132,6 +132,7 @@ def _hands(database: DatabaseConfig, store: VaultStore, progress: Progress) -> H
         watch=lambda event: show(event, progress),
         new_id=_new_id,
         bill=wiring.bill("ec2", database),
+        facts=wiring.facts("ec2", database),
     )
 
 

@@ -182,6 +182,7 @@ def _hands(database: DatabaseConfig, job: Job, journal: VaultJournal, progress: 
         render=wiring.render,
         watch=lambda event: show(event, progress),
         bill=wiring.bill(job.provider, database),
+        facts=wiring.facts(job.provider, database),
     )
 
 

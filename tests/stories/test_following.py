@@ -13,7 +13,7 @@ from restoredrill.errors import (
     RestoredrillError,
 )
 from restoredrill.following import Following, Line
-from restoredrill.model import Cost, Errand, Event, Job, Report, Severity, Verdict
+from restoredrill.model import Cost, Errand, Event, Job, MachineFacts, Report, Severity, Verdict
 from restoredrill.protocols import Bill, MachineState
 from tests.stories.samples import Act, Cloud, Machine, MemoryJournal, cloud_job, job, manifest, report
 
@@ -346,3 +346,19 @@ def test_what_cannot_be_ended_is_named_and_what_cannot_be_looked_for_is_not_noth
     journal = MemoryJournal()
     (found,) = conduct(Resists(passes(journal), blind=blind), journal).machine.leftovers
     assert found.startswith(left)
+
+
+def test_of_a_machine_that_said_nothing_its_provider_tells() -> None:
+    journal = MemoryJournal()
+    facts = MachineFacts(provider="ec2", id="i-1", type="m7i.large", market="spot")
+    hands = Hands(Cloud(silent), journal, lambda report: {}, lambda event: None, facts=lambda errand: facts)
+    final = drill.conduct(cloud_job(first_word_s=0.1), manifest(), hands)
+    assert (final.machine.type, final.machine.market, final.machine.attempts) == ("m7i.large", "spot", 1)
+
+
+def test_a_provider_that_tells_nothing_is_not_waited_for() -> None:
+    def facts(errand: str) -> MachineFacts:
+        raise CloudUnreachable("look at", errand, "no answer")
+
+    hands = Hands(Cloud(silent), MemoryJournal(), lambda report: {}, lambda event: None, facts=facts)
+    assert rules(drill.conduct(cloud_job(first_word_s=0.1), manifest(), hands)) == ["BOOT_TIMEOUT"]
