@@ -75,8 +75,17 @@ def build_once(kind: Kind) -> Built:
 @pytest.fixture(scope="session")
 def agent_bundle() -> Built:
     """The agent with PostgreSQL, for this Python on this platform."""
-    machine = os.uname().machine
+    return _built_for(PYTHON)
+
+
+@pytest.fixture(scope="session")
+def machine_bundle() -> Built:
+    """The same for what the machines of the bed have: Debian 12's Python."""
+    return _built_for("3.11")
+
+
+def _built_for(python: str) -> Built:
     try:
-        return build_once(Kind(PYTHON, f"linux_{machine}"))
+        return build_once(Kind(python, f"linux_{os.uname().machine}"))
     except RestoredrillError as error:
         missing(f"no bundle could be built: {error}")
