@@ -13,7 +13,7 @@ DRILL = "20261126T031500Z-7f3a"
 OTHER = "20261126T031500Z-8a4b"
 NOW = datetime(2026, 11, 26, 3, 15, tzinfo=UTC)
 # The stand-in's states last looks and not seconds, so nobody has to wait for it.
-QUICK = Waits(look_every_s=0.01, ended_s=30, deleted_s=30, visible_s=30)
+QUICK = Waits(look_every_s=0.01, ended_s=120, deleted_s=120, visible_s=120)
 
 
 def rung(cloud: Cloud, type_: str = "m7i.large", market: Market = "spot", zone: int = 0) -> Rung:

@@ -89,7 +89,7 @@ def test_an_unknown_machine_has_ended(account: Cloud) -> None:
 
 
 def test_many_eyes_share_a_look(account: Cloud) -> None:
-    here = machine(account, fresh_s=60)
+    here = machine(account, fresh_s=600)
     names = [f"20261126T031500Z-{number:04x}" for number in range(4)]
     ids = [here.launch(job(plan(account), name)) for name in names]
     before = len(account.asked("ec2", "DescribeInstances"))
