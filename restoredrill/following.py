@@ -77,6 +77,7 @@ class Following:
         ears = _Ears(attempt)
         self._name = self._machine.launch(_for_attempt(self._job, attempt), attempt)
         self.attempts, self._ears = attempt, ears
+        ears.deaf()  # to find one may have taken long; silence begins now
 
     def take_up(self, finished: int) -> None:
         """Go on where somebody else stopped: with the machine that lives, the next one if that was taken
