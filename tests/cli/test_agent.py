@@ -20,7 +20,7 @@ def schedules(tmp_path: Path) -> Path:
     folder.mkdir()
     (tmp_path / "vault").mkdir()
     (folder / "shop.yaml").write_text(
-        f"vault: {{url: 'file://{tmp_path}/vault'}}\nsource: {{url: '${{URL}}'}}\n"
+        f"vault: {{url: 'file://{tmp_path}/vault'}}\nsource: {{url: '${{URL}}'}}\nbackup: {{}}\n"
     )
     return folder
 
