@@ -63,7 +63,12 @@ def places(context: Context, regions: Sequence[str]) -> tuple[Place, ...]:
         if context.schedules.exists():
             also = f" and in {', '.join(regions)}" if regions else ""
             context.warn(f"only the usual place is looked at{also}: {error}")
-    return (*map(_here, _directories(databases.values())), *map(_region, reaches(databases, regions)))
+    return (*map(_here, _directories(databases.values())), *regions_of(databases, regions))
+
+
+def regions_of(databases: Mapping[str, DatabaseConfig], regions: Sequence[str] = ()) -> tuple[Place, ...]:
+    """The places of the cloud alone."""
+    return tuple(map(_region, reaches(databases, regions)))
 
 
 def reaches(databases: Mapping[str, DatabaseConfig], regions: Sequence[str]) -> tuple[Reach, ...]:

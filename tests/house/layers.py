@@ -56,6 +56,7 @@ ARROWS: dict[str, tuple[str, ...]] = {
     "agent": (*STORY, "telling"),
     "sabotage": STORY,
     "doctor": STORY,
+    "trial": (*STORY, "doctor"),
     "controller": (*STORY, *CONFIGURATION, "backup", "drill"),
     "scheduler": (*STORY, *CONFIGURATION, "controller", "cron"),
     # the edges: names to factories, and the command line
