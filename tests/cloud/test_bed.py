@@ -189,9 +189,13 @@ def _still(machine: Machine) -> bool:
     return machine.link.bytes_down == before
 
 
-def test_without_an_endpoint_there_is_no_way_to_the_bucket(bed: Bed, launch: Callable[..., Machine]) -> None:
-    endpoint = bed.cloud.network.s3_endpoint
-    bed.cloud.client("ec2").delete_vpc_endpoints(VpcEndpointIds=[endpoint])
+@pytest.mark.parametrize("how", ["no endpoint", "told so"])
+def test_there_may_be_no_way_to_the_bucket(bed: Bed, launch: Callable[..., Machine], how: str) -> None:
+    if how == "no endpoint":
+        endpoint = bed.cloud.network.s3_endpoint
+        bed.cloud.client("ec2").delete_vpc_endpoints(VpcEndpointIds=[endpoint])
+    else:
+        bed.unreachable = True
     machine = launch(
         "#!/bin/sh\nexec >/dev/console\ncurl -s -m 2 http://10.77.0.1/; echo curl says $?\npoweroff\n"
     )
