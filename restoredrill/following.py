@@ -102,7 +102,10 @@ class Following:
         late = self._job.deadline_at - clock.utcnow() < LEAST_LEFT
         if late or self.attempts >= ATTEMPTS_AT_MOST:
             return False
-        self._machine.terminate(self._name)  # gone before the next begins: there is one writer at a time
+        # Gone before the next begins: there is one writer at a time. Where it is gone, somebody else who
+        # follows may have begun the next one, which must not be ended in its place.
+        if self._state().running:
+            self._machine.terminate(self._name)
         self.start(self.attempts + 1)
         return True
 
