@@ -129,7 +129,7 @@ class _Errand:
         finally:
             process.kill_group(child)
             shipper.farewell(self._world.pace.farewell_s)
-        self._stay(shipper)
+        self._stay(errand)
         return status
 
     def _prepare(self) -> Errand:
@@ -185,12 +185,13 @@ class _Errand:
         _put_event(self._world.store, self._note, 1, "interrupted", words, wait_s=5.0)
         return True
 
-    def _stay(self, shipper: "_Shipper") -> None:
-        """With a server that is kept: until that time is over or the machine is taken away."""
+    def _stay(self, errand: Errand) -> None:
+        """With a server that is kept: until that time or the lease is over, or the machine is taken away."""
         try:
             until = Kept.model_validate_json((self._home / _KEPT).read_bytes()).until
         except FileNotFoundError:
             return
+        until = min(until, errand.expires_at)
         left_s = max(0.0, (until - clock.utcnow()).total_seconds())
         self._world.arm(until, round(left_s))
         end_s = clock.monotonic_s() + left_s

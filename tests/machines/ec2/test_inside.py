@@ -340,6 +340,16 @@ def test_a_kept_server_lives_until_its_time_is_over(site: Site) -> None:
     assert site.off == 1
 
 
+def test_a_kept_server_does_not_outlive_the_lease(site: Site) -> None:
+    site.agent = keeping(3600)
+    site.pace = Pace(look_s=0.02, notice_s=0.05, farewell_s=0.5)
+    errand = live(lease_s=15.0)
+    site.submit(errand)
+    site.carry_out()
+    assert [at for at, _ in site.armed] == [errand.expires_at] * 2
+    assert site.off == 1
+
+
 def test_a_kept_server_is_told_of_when_it_is_taken_away(site: Site) -> None:
     site.agent = keeping(3600)
     site.submit(live())
