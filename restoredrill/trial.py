@@ -4,7 +4,7 @@ What a look at the account can't tell, this tells: that a machine boots there, r
 agent and is gone when it is told to go.
 """
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Generator, Iterator
 from dataclasses import dataclass
 
 from restoredrill import clock
@@ -34,7 +34,7 @@ class Trial:
     look_every_s: float = 2.0
 
 
-def attempt(trial: Trial) -> Iterator[Probe]:
+def attempt(trial: Trial) -> Generator[Probe]:
     """Each step as it is done. No way out of here leaves a machine; one that resists is said."""
     submitted = _asked("trial: job", lambda: _submitted(trial), "allow the controller to write drills/*")
     yield submitted

@@ -4,6 +4,7 @@ Works with no file at all: somebody with nothing but credentials must be able to
 """
 
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TypeVar
@@ -56,14 +57,22 @@ def _check(_context: click.Context, _option: click.Parameter, value: tuple[str, 
 
 def places(context: Context, regions: Sequence[str]) -> tuple[Place, ...]:
     """This host's directories first, then the regions that files name, then `regions`."""
-    try:
-        databases: Mapping[str, DatabaseConfig] = context.databases()
-    except RestoredrillError as error:
-        databases = {}
-        if context.schedules.exists():
-            also = f" and in {', '.join(regions)}" if regions else ""
-            context.warn(f"only the usual place is looked at{also}: {error}")
+    databases = _readable(context)
     return (*map(_here, _directories(databases.values())), *regions_of(databases, regions))
+
+
+def _readable(context: Context) -> Mapping[str, DatabaseConfig]:
+    """Every file that can be read: one that is broken must not hide what the others name."""
+    try:
+        return context.databases()
+    except RestoredrillError as error:
+        if context.schedules.exists():
+            context.warn(f"not looked at, where only a broken file names it: {error}")
+    found: dict[str, DatabaseConfig] = {}
+    for path in sorted(context.schedules.glob("*.y*ml")):
+        with suppress(RestoredrillError):
+            found[path.stem] = context.database(path.stem)
+    return found
 
 
 def regions_of(databases: Mapping[str, DatabaseConfig], regions: Sequence[str] = ()) -> tuple[Place, ...]:

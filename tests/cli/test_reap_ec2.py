@@ -116,6 +116,15 @@ def test_files_say_where_to_look(tmp_path: Path, cloud: Cloud) -> None:
     assert [one["machine"] for one in document["leases"]] == [far]
 
 
+def test_a_broken_file_hides_nothing_that_others_name(tmp_path: Path, cloud: Cloud) -> None:
+    host = Host(tmp_path, cloud)
+    late = launch(cloud, -HOUR)
+    (host.folder / "schedules" / "crm.yaml").write_text("vault: {", encoding="utf-8")
+    code, document = call(tmp_path, cloud, "reap", "--dry-run")
+    assert code == 0
+    assert [one["lease"]["machine"] for one in document["reaped"]] == [late]
+
+
 def test_for_people_it_is_two_lines_and_a_sum(laptop: Path, cloud: Cloud) -> None:
     identity = launch(cloud, HOUR)
     done = run(REAL, "leases", "--region", cloud.region, cwd=laptop, env=cloud.environment)
