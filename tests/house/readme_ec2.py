@@ -1,7 +1,7 @@
 """The parts of README that the planner's own code writes: a plan as it is printed, and what drills cost.
 
-No account is asked: sizes are samples, prices those of the table in the package. `python -m
-tests.house.readme_ec2` prints both for whoever has changed the planner.
+No account is asked: sizes are samples, prices those of the table in the package. Whoever has changed the
+planner runs `python -m tests.house.readme_ec2`, which writes both into README.
 """
 
 from restoredrill import __version__
@@ -13,6 +13,7 @@ from restoredrill.machines.ec2.sizing import Load
 from restoredrill.plan import MachinePlan, Market
 from restoredrill.reports import plan as plan_form
 from restoredrill.reports import units
+from tests.plugins.requirements import REPOSITORY
 from tests.reports import plans
 
 REGION = "eu-central-1"
@@ -75,7 +76,7 @@ def _chosen(load: Load, jobs: int, markets: tuple[Market, ...]) -> tuple[Choice,
     seconds = sum(phase.seconds for phase in sizing.phases(load, (), jobs))
     fit, out = choice.fitting(families.known("x86_64"), need, ordered=False)
     table = prices.table(REGION)
-    listed = {type_.name: usd for type_ in fit if (usd := table.usd_per_hour(type_.name)) is not None}
+    listed = {type_.name: table.usd_per_hour(type_) for type_ in fit}
     spot = {
         (name, subnet.zone): round(usd * SPOT_SHARE, 4) for name, usd in listed.items() for subnet in SUBNETS
     }
@@ -99,6 +100,15 @@ def blocks() -> dict[str, str]:
     return {"plan": f"```\n{plan()}\n```", "costs": costs()}
 
 
-if __name__ == "__main__":
+def written(page: str) -> str:
+    """A page with each block as it has to stand there."""
     for name, text in blocks().items():
-        print(f"<!-- {name} -->\n{text}\n<!-- /{name} -->\n")
+        mark, _, rest = page.partition(f"<!-- {name} -->\n")
+        end = f"\n<!-- /{name} -->"
+        page = f"{mark}<!-- {name} -->\n{text}{end}{rest.partition(end)[2]}"
+    return page
+
+
+if __name__ == "__main__":
+    README = REPOSITORY / "README.md"
+    README.write_text(written(README.read_text(encoding="utf-8")), encoding="utf-8")

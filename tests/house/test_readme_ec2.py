@@ -11,7 +11,7 @@ from tests.house.test_readme import README, table
 
 @pytest.mark.parametrize("name", ["plan", "costs"])
 def test_what_the_planner_prints_is_what_stands_there(name: str) -> None:
-    """`python -m tests.house.readme_ec2` prints what has to stand there."""
+    """`python -m tests.house.readme_ec2` writes it."""
     found = re.search(rf"<!-- {name} -->\n(.*?)\n<!-- /{name} -->", README, re.S)
     assert found is not None
     assert found[1] == blocks()[name]
