@@ -9,6 +9,9 @@ from restoredrill.aws.session import Reach, client
 from restoredrill.errors import CloudDenied, CloudUnreachable
 from tests.cloud.world import ADMINISTRATOR, ELSEWHERE, Cloud
 
+_MAY = {"Effect": "Allow", "Action": "ec2:Describe*", "Resource": "*"}
+LOOK = {"Version": "2012-10-17", "Statement": [_MAY]}
+
 
 @pytest.fixture
 def account(cloud: Cloud, monkeypatch: pytest.MonkeyPatch) -> Cloud:
@@ -32,7 +35,7 @@ def test_a_client_asks_the_endpoint_in_its_region(account: Cloud) -> None:
 
 
 def test_no_proxy_is_in_the_way_to_this_host(account: Cloud, monkeypatch: pytest.MonkeyPatch) -> None:
-    arn = account.role("controller", {})
+    arn = account.role("controller", {"look": LOOK})
     for name in ("HTTP_PROXY", "http_proxy"):
         monkeypatch.setenv(name, "http://127.0.0.1:9")
     plain = Reach(account.region, endpoint_url=account.endpoint_url)
@@ -41,7 +44,7 @@ def test_no_proxy_is_in_the_way_to_this_host(account: Cloud, monkeypatch: pytest
 
 
 def test_a_role_is_taken_when_it_is_needed(account: Cloud) -> None:
-    arn = account.role("controller", {})
+    arn = account.role("controller", {"look": LOOK})
     made = client("ec2", Reach(account.region, role_arn=arn, endpoint_url=account.endpoint_url))
     assert account.asked("sts", "AssumeRole") == []
     for _ in range(2):

@@ -13,11 +13,11 @@ import boto3
 from botocore.config import Config
 
 from tests.cloud import compute, launch
-from tests.cloud.call import Call
 from tests.cloud.compute import Compute
 from tests.cloud.faults import Fault, Refusal
 from tests.cloud.gate import Asked, Gate
 from tests.cloud.imds import Imds
+from tests.cloud.judge import Judge
 from tests.cloud.lifecycle import SELF, SPOT, Pace
 from tests.cloud.model import Image, Instance, Keys, Network
 from tests.cloud.server import Server
@@ -34,6 +34,7 @@ class Cloud:
     server: Server
     region: str = REGION
     gate: Gate = field(init=False)
+    judge: Judge = field(init=False)
     compute: Compute = field(init=False)
     network: Network = field(init=False)
     image: Image = field(init=False)
@@ -97,16 +98,15 @@ class Cloud:
     def reset(self) -> None:
         """A new account: nothing of what was is there any more."""
         self.server.reset()
-        self.gate = Gate(self.server.behind, lambda call: self._judge(call))
+        self.judge = Judge(self.account, ADMINISTRATOR[0])
+        self.gate = Gate(self.server.behind, self.judge)
+        self.gate.handlers |= self.judge.handlers(self.gate.moto)
         self.compute = Compute(self.gate)
         self.gate.handlers |= self.compute.handlers()
         self.server.application = self.gate
         self.network = self.make_network(self.region)
         self.image = self.make_image(self.region)
         self.gate.requests.clear()
-
-    def _judge(self, call: Call) -> str:
-        return call.access_key or "anonymous"
 
     def make_network(self, region: str) -> Network:
         """A VPC with two isolated subnets and a gateway endpoint to S3."""
