@@ -53,6 +53,9 @@ OBSTACLE_RULES = {
     "DeadlineOver": "DEADLINE_OVER",
     "DiskFull": "DISK_FULL",
     "ServerFailed": "SERVER_DIED",
+    "CloudDenied": "SECRET_UNREADABLE",
+    "CloudMissing": "SECRET_UNREADABLE",
+    "CloudUnreachable": "SECRET_UNREADABLE",
 }
 
 Compare = Callable[[Manifest, Fingerprint], tuple[CheckResult, ...]]

@@ -154,6 +154,7 @@ _REASONS = {
     "tuple_type": "must be a list",
     "model_type": "must have keys of its own below it",
     "string_too_short": "must not be empty",
+    "too_short": "must not be an empty list",
 }
 
 
@@ -166,6 +167,8 @@ def _reason(error: ErrorDetails) -> str:
             return str(context["error"])
         case "literal_error" | "enum":
             return f"must be {str(context['expected']).replace(chr(39), '')}"
+        case "greater_than":
+            return f"must be more than {context['gt']:g}"
         case "greater_than_equal":
             return f"must be {context['ge']} or more"
         case "less_than_equal":
@@ -226,6 +229,8 @@ def resolve(reference: str, where: str, environment: Mapping[str, str] | None = 
 
     Raises `SecretMissing` naming the variable or file, and `where` it was wanted ("source.url of shop").
     """
+    if secret.stored(reference) is not None:  # its own name is no secret's value
+        raise SecretMissing(where, (f"{reference} is in a secret store, which is not read here",))
     path = secret.file_path(reference)
     if path is not None:
         return Secret(_content(Path(path), where))

@@ -1,7 +1,11 @@
-"""What is due becomes a run: one at a time per database and kind, and whatever comes of it is said."""
+"""What is due becomes a run: one at a time per database and kind, and whatever comes of it is said.
+
+Besides, in rounds: drills whose controller died are gone on with, and what outlived its lease is ended.
+"""
 
 import json
-from collections.abc import Callable
+import threading
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any, Literal, Protocol
 
@@ -43,6 +47,75 @@ class Runner(Protocol):
 
     def stop(self, patience_s: float) -> None:
         """Ask everything under way to clean up and end; kill what has not after `patience_s`."""
+
+
+@dataclass(frozen=True)
+class Open:
+    """A drill that nobody has come to an end with."""
+
+    database: str
+    drill: str
+
+
+class Resumer:
+    """Goes on with drills whose controller died, each beside the others."""
+
+    def __init__(
+        self,
+        find: Callable[[], Iterable[Open]],
+        carry_out: Callable[[Open], Ended | None],
+        say: Callable[[str], None],
+    ) -> None:
+        self._find = find
+        self._carry_out = carry_out
+        self._say = say
+
+    def look(self) -> tuple[threading.Thread, ...]:
+        """Start what there is to go on with; whoever works on a drill of that database already goes first."""
+        threads = []
+        for one in self._find():
+            thread = threading.Thread(target=self._go_on, args=(one,), name=one.drill, daemon=True)
+            thread.start()
+            threads.append(thread)
+        return tuple(threads)
+
+    def _go_on(self, one: Open) -> None:
+        run = Run(one.database, "drill", "", "")
+        try:
+            ended = self._carry_out(one)
+        except (RestoredrillError, OSError) as error:
+            self._say(f"{run.key}: {one.drill} could not be gone on with: {error}")
+            return
+        if ended is not None:
+            self._say(f"{run.key}: gone on with {one.drill}: {outcome(run, ended)}")
+
+
+class Rounds:
+    """Deeds that are done again and again, each after so many seconds, until told to stop."""
+
+    def __init__(
+        self, say: Callable[[str], None], deeds: Sequence[tuple[float, Callable[[], object]]]
+    ) -> None:
+        self._say = say
+        self._deeds = deeds
+        self._stopped = threading.Event()
+
+    def start(self) -> None:
+        """Each for the first time at once, in a thread of its own."""
+        for every_s, deed in self._deeds:
+            threading.Thread(target=self._walk, args=(every_s, deed), daemon=True).start()
+
+    def stop(self) -> None:
+        """No deed begins after this."""
+        self._stopped.set()
+
+    def _walk(self, every_s: float, deed: Callable[[], object]) -> None:
+        while not self._stopped.is_set():
+            try:
+                deed()
+            except (RestoredrillError, OSError) as error:  # the next round must come whatever this one met
+                self._say(f"round: {error}")
+            self._stopped.wait(every_s)
 
 
 class Controller:

@@ -39,6 +39,7 @@ class Outcome(StrEnum):
     OK = "ok"
     FAILED = "failed"
     SKIPPED = "skipped"
+    NOTE = "note"  # nothing that stands in the way, and worth a look
 
 
 @dataclass(frozen=True)

@@ -6,6 +6,7 @@ at any line: the agent writes its report by itself, and whoever comes next finds
 """
 
 from collections.abc import Callable, Mapping
+from contextlib import suppress
 from dataclasses import dataclass
 
 from restoredrill import clock
@@ -23,6 +24,7 @@ from restoredrill.model import (
     Event,
     Finding,
     Job,
+    MachineFacts,
     Manifest,
     Report,
     Severity,
@@ -44,6 +46,7 @@ class Hands:
     render: Render
     watch: Callable[[Event], None]
     bill: Bill | None = None
+    facts: Callable[[str], MachineFacts] | None = None  # what the provider knows of an errand's machine
 
 
 def conduct(job: Job, backup: Manifest, hands: Hands) -> Report:
@@ -85,7 +88,7 @@ def _carry_out(job: Job, backup: Manifest | None, hands: Hands, begin: Callable[
             hands.machine.terminate(job.drill)
         raise
     with postponed():
-        final = _finish(job, _with_course(report, following), following, hands)
+        final = _finish(job, _with_course(job, report, following, hands), following, hands)
     if interruption is not None:
         raise interruption if not final.machine.leftovers else _interrupted_but(final)
     return final
@@ -141,11 +144,14 @@ def _found_if_any(job: Job, journal: Journal, attempt: int) -> Report | None:
         return None
 
 
-def _with_course(report: Report, following: Following) -> Report:
-    """What only the controller knows of the machines."""
-    attempts = max(report.machine.attempts, following.attempts)
-    course = {"attempts": attempts, "boot_s": following.boot_s}
-    return report.model_copy(update={"machine": report.machine.model_copy(update=course)})
+def _with_course(job: Job, report: Report, following: Following, hands: Hands) -> Report:
+    """What only the controller knows of the machines; of one that said nothing, what its provider knows."""
+    machine = report.machine
+    if not machine.type and following.attempts and hands.facts is not None:
+        with suppress(RestoredrillError):
+            machine = hands.facts(job.drill)
+    course = {"attempts": max(report.machine.attempts, following.attempts), "boot_s": following.boot_s}
+    return report.model_copy(update={"machine": machine.model_copy(update=course)})
 
 
 def _finish(job: Job, report: Report, following: Following, hands: Hands) -> Report:

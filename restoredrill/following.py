@@ -21,7 +21,8 @@ from restoredrill.errors import (
     RestoredrillError,
     VaultError,
 )
-from restoredrill.model import Errand, Event
+from restoredrill.model import Errand, Event, Job
+from restoredrill.plan import MachinePlan
 from restoredrill.protocols import Machine, MachineState
 from restoredrill.telling import attempt_of, first_number, is_watchers
 
@@ -76,6 +77,7 @@ class Following:
         ears = _Ears(attempt)
         self._name = self._machine.launch(_for_attempt(self._job, attempt), attempt)
         self.attempts, self._ears = attempt, ears
+        ears.deaf()  # to find one may have taken long; silence begins now
 
     def take_up(self, finished: int) -> None:
         """Go on where somebody else stopped: with the machine that lives, the next one if that was taken
@@ -100,7 +102,10 @@ class Following:
         late = self._job.deadline_at - clock.utcnow() < LEAST_LEFT
         if late or self.attempts >= ATTEMPTS_AT_MOST:
             return False
-        self._machine.terminate(self._name)  # gone before the next begins: there is one writer at a time
+        # Gone before the next begins: there is one writer at a time. Where it is gone, somebody else who
+        # follows may have begun the next one, which must not be ended in its place.
+        if self._state().running:
+            self._machine.terminate(self._name)
         self.start(self.attempts + 1)
         return True
 
@@ -175,7 +180,7 @@ class Following:
         if clock.utcnow() > self._job.deadline_at + REPORT_GRACE:
             self._console()
             reason = "the deadline passed before the agent was done"
-            raise DeadlineOver("drill", self._job.database, reason)
+            raise DeadlineOver("wait for", self._job.database, reason)
         phase, limit_s = self._ears.phase, self._limits_s.get(self._ears.phase)
         if limit_s is not None and self._ears.phase_s > limit_s:
             reason = f"it took longer than its limit of {format_duration(limit_s)}{self._console()}"
@@ -290,12 +295,17 @@ def pause_s(elapsed_s: float) -> float:
     return min(max(LOOK_S[0], elapsed_s / 20), LOOK_S[1])
 
 
+def on_demand_first(plan: MachinePlan) -> MachinePlan:
+    """After a machine was taken away: what nobody takes away is asked for first. Pure."""
+    rungs = sorted(plan.rungs, key=lambda rung: rung.market != "on-demand")
+    return plan.model_copy(update={"rungs": tuple(rungs)})
+
+
 def _for_attempt(job: Errand, attempt: int) -> Errand:
-    """After a machine was taken away, what nobody takes away is asked for first. The same for everybody."""
+    """The same for everybody who starts this attempt."""
     if attempt == 1 or job.plan is None:
         return job
-    rungs = sorted(job.plan.rungs, key=lambda rung: rung.market != "on-demand")
-    return job.model_copy(update={"plan": job.plan.model_copy(update={"rungs": tuple(rungs)})})
+    return job.model_copy(update={"plan": on_demand_first(job.plan)})
 
 
 def _whole(seconds: float) -> str:
@@ -305,5 +315,6 @@ def _whole(seconds: float) -> str:
 def lost(job: Errand, words: str) -> MachineFailed:
     """The agent is gone and has left no result."""
     hint = "run it again; if it happens again, look at memory and disk of the machine"
-    reason = f"the agent ended without a report; it said last: {words or 'nothing'}"
-    return MachineFailed("drill", job.database, reason, hint=hint)
+    left, did = ("report", "drill") if isinstance(job, Job) else ("backup", "back up")
+    reason = f"the agent ended without a {left}; it said last: {words or 'nothing'}"
+    return MachineFailed(did, job.database, reason, hint=hint)

@@ -67,8 +67,12 @@ def make_job(
     started_at: datetime,
     plan: MachinePlan | None = None,
 ) -> Job:
-    """The plan as a document; nothing has been done yet."""
+    """The plan as a document; nothing has been done yet.
+
+    The lease of a machine that has to be started is written on it once: it has to hold for what is kept, too.
+    """
     deadline_at = started_at + timedelta(seconds=request.deadline_s)
+    kept = timedelta(seconds=request.keep_s or 0.0) if plan is not None else timedelta()
     return Job(
         drill=drill,
         database=request.database,
@@ -87,5 +91,5 @@ def make_job(
         plan=plan,
         started_at=started_at,
         deadline_at=deadline_at,
-        expires_at=deadline_at + LEASE_MARGIN,
+        expires_at=deadline_at + LEASE_MARGIN + kept,
     )

@@ -304,11 +304,15 @@ class LocalMachineSettings(Section):
     directory: AbsolutePath | None = None
 
 
+def _not_null(schema: dict[str, Any]) -> None:
+    schema |= schema.pop("anyOf")[0]
+
+
 class MachinesSettings(Section):
     """Options of each kind of machine."""
 
     local: LocalMachineSettings = LocalMachineSettings()
-    ec2: Annotated[Ec2Settings | None, BeforeValidator(_something)] = None
+    ec2: Annotated[Ec2Settings | None, BeforeValidator(_something), Field(json_schema_extra=_not_null)] = None
 
 
 class NotifySettings(Section):

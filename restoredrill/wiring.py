@@ -7,24 +7,45 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from restoredrill import config
-from restoredrill.config import resolve
+from restoredrill import config, secret
+from restoredrill.errors import UsageError
 from restoredrill.machines.local import LocalMachine
-from restoredrill.model import Job, Report, VaultSpec
-from restoredrill.protocols import Machine, Source
+from restoredrill.model import BackupJob, Errand, Job, MachineFacts, Report, VaultSpec
+from restoredrill.protocols import Bill, Estate, Machine, Source
+from restoredrill.secret import Secret
 from restoredrill.settings import DatabaseConfig, Purpose
 from restoredrill.vault.opening import open_store
 from restoredrill.vault.sealing import AgeUnsealer
 from restoredrill.vault.store import VaultStore
 
 if TYPE_CHECKING:
+    from restoredrill.aws.session import Reach
     from restoredrill.engines.postgres.target import PostgresTarget
 
 # Forms of a report that lie beside report.json in the vault, by file name.
 STORED_FORMS = {"report.html": "html"}
 
 
-def store(spec: VaultSpec, database: str, *, attempts: int | None = None) -> VaultStore:
+def reveal(reference: str, where: str, region: str = "") -> Secret:
+    """The value of any reference, also of one to a secret store of the cloud: that one is read in `region`,
+    else in the one that the host's own configuration names.
+
+    Raises `SecretMissing`, `CloudError`.
+    """
+    if secret.stored(reference) is None:
+        return config.resolve(reference, where)
+    from restoredrill.aws import secrets
+    from restoredrill.aws.session import Reach
+
+    return secrets.fetch(reference, where, Reach(region))
+
+
+def region_of(job: Errand) -> str:
+    """Where an errand's secrets are read: in its machine's region."""
+    return "" if job.plan is None else job.plan.region
+
+
+def store(spec: VaultSpec, database: str, *, attempts: int | None = None, region: str = "") -> VaultStore:
     """The vault's store; `attempts` at each request instead of the usual ones.
 
     Raises `SecretMissing`, `UsageError`, `VaultDenied`.
@@ -32,7 +53,7 @@ def store(spec: VaultSpec, database: str, *, attempts: int | None = None) -> Vau
     where = f"of the vault of {database}"
     located = config.locate(spec, database)
     keys = [
-        None if reference is None else resolve(reference, f"{name} {where}").reveal()
+        None if reference is None else reveal(reference, f"{name} {where}", region).reveal()
         for name, reference in (
             ("access_key_id", located.access_key_id),
             ("secret_access_key", located.secret_access_key),
@@ -51,35 +72,40 @@ def located(database: DatabaseConfig, purpose: Purpose) -> VaultSpec:
     return config.locate(database.vault.spec(purpose), database.name)
 
 
-def unsealer(decrypt_with: str | None, database: str) -> AgeUnsealer | None:
+def unsealer(decrypt_with: str | None, database: str, region: str = "") -> AgeUnsealer | None:
     """The private keys, where the file names some."""
     if decrypt_with is None:
         return None
-    return AgeUnsealer(resolve(decrypt_with, f"drill.decrypt_with of {database}").reveal())
+    return AgeUnsealer(reveal(decrypt_with, f"drill.decrypt_with of {database}", region).reveal())
 
 
 # Databases --------------------------------------------------------------------------------------------------
 
 
-def _postgres(url: str, database: DatabaseConfig) -> Source:
+def _postgres(url: str, lock_timeout_s: float, connect_timeout_s: float) -> Source:
     from restoredrill.engines.postgres import toolchain
     from restoredrill.engines.postgres.connect import Limits
     from restoredrill.engines.postgres.source import PostgresSource
 
-    assert database.source is not None
-    limits = Limits(lock_timeout_s=database.source.lock_timeout_s)
     tools = toolchain.installed(config.postgres_directories())
-    return PostgresSource(url, tools, limits, database.source.connect_timeout_s)
+    return PostgresSource(url, tools, Limits(lock_timeout_s=lock_timeout_s), connect_timeout_s)
 
 
-ENGINES: Mapping[str, Callable[[str, DatabaseConfig], Source]] = {"postgres": _postgres}
+ENGINES: Mapping[str, Callable[[str, float, float], Source]] = {"postgres": _postgres}
 
 
 def source(database: DatabaseConfig) -> Source:
-    """The database to back up; there is only PostgreSQL so far. Raises `SecretMissing`."""
-    assert database.source is not None
-    url = resolve(database.source.url, f"source.url of {database.name}").reveal()
-    return ENGINES["postgres"](url, database)
+    """The database to back up; there is only PostgreSQL so far. Raises `SecretMissing`, `CloudError`."""
+    settings = database.source
+    assert settings is not None
+    url = reveal(settings.url, f"source.url of {database.name}").reveal()
+    return ENGINES["postgres"](url, settings.lock_timeout_s, settings.connect_timeout_s)
+
+
+def source_of(job: BackupJob) -> Source:
+    """The database that a job wants backed up, as the machine beside it sees it; raises as `source`."""
+    url = reveal(job.source_url, f"source_url of {job.database}", region_of(job)).reveal()
+    return ENGINES["postgres"](url, job.lock_timeout_s, job.connect_timeout_s)
 
 
 def target(home: Path, job: Job) -> "PostgresTarget":
@@ -94,7 +120,20 @@ def target(home: Path, job: Job) -> "PostgresTarget":
 # Machines ---------------------------------------------------------------------------------------------------
 
 
-MACHINES: Mapping[str, Callable[[Path, Mapping[str, str]], Machine]] = {"local": LocalMachine}
+def _local(database: DatabaseConfig, spec: VaultSpec, decrypt_with: str | None) -> Machine:
+    return LocalMachine(machines_directory(database), config.agent_environment(spec, decrypt_with))
+
+
+def _ec2(database: DatabaseConfig, _spec: VaultSpec, _decrypt_with: str | None) -> Machine:
+    from restoredrill.machines.ec2.machine import Ec2Machine
+
+    return Ec2Machine(reach(database))
+
+
+MACHINES: Mapping[str, Callable[[DatabaseConfig, VaultSpec, str | None], Machine]] = {
+    "local": _local,
+    "ec2": _ec2,
+}
 
 
 def machines_directory(database: DatabaseConfig) -> Path:
@@ -103,9 +142,48 @@ def machines_directory(database: DatabaseConfig) -> Path:
     return config.machines_directory() if named is None else Path(named)
 
 
-def machine(provider: str, directory: Path, spec: VaultSpec, decrypt_with: str | None) -> Machine:
+def machine(provider: str, database: DatabaseConfig, spec: VaultSpec, decrypt_with: str | None) -> Machine:
     """A provider of machines, whose agents may know what opens this vault and nothing else of ours."""
-    return MACHINES[provider](directory, config.agent_environment(spec, decrypt_with))
+    return MACHINES[provider](database, spec, decrypt_with)
+
+
+def reach(database: DatabaseConfig) -> "Reach":
+    """The account where a database's machines are started. Raises `UsageError` where its file names none."""
+    from restoredrill.aws.session import Reach
+
+    ec2 = database.machines.ec2
+    if ec2 is None:
+        hint = "name subnets, security_groups and instance_profile there; `restoredrill schema` has the rest"
+        raise UsageError("use", f"machine ec2 for {database.name}", "its file has no machines.ec2", hint=hint)
+    endpoint = ec2.endpoint_url
+    if endpoint is not None:
+        endpoint = config.resolve(endpoint, f"machines.ec2.endpoint_url of {database.name}").reveal()
+    return Reach(ec2.region, ec2.regions, ec2.profile, ec2.role_arn, endpoint)
+
+
+def estate(database: DatabaseConfig) -> Estate:
+    """All that lives in a database's regions."""
+    from restoredrill.machines.ec2.estate import Ec2Estate
+
+    return Ec2Estate(reach(database))
+
+
+def facts(provider: str, database: DatabaseConfig) -> Callable[[str], MachineFacts] | None:
+    """What a provider knows of its machines besides whether they live."""
+    if provider == "local":
+        return None
+    from restoredrill.machines.ec2.machine import Ec2Machine
+
+    return Ec2Machine(reach(database)).facts
+
+
+def bill(provider: str, database: DatabaseConfig) -> Bill | None:
+    """What says what an errand has cost; nothing, where nobody is paid."""
+    if provider == "local":
+        return None
+    from restoredrill.machines.ec2.bill import Ec2Bill
+
+    return Ec2Bill(reach(database))
 
 
 # Reports ----------------------------------------------------------------------------------------------------

@@ -5,4 +5,6 @@ pytest_plugins = [
     "tests.plugins.postgres",
     "tests.plugins.s3",
     "tests.plugins.cloud",
+    "tests.plugins.bundle",
+    "tests.plugins.bed",
 ]

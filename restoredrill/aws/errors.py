@@ -32,6 +32,10 @@ _CAPACITY = "other types, zones or on-demand machines may be had; or try again l
 _QUOTA = "ask for a higher quota (Service Quotas, Amazon EC2), or run fewer drills at once"
 _LATER = "AWS has trouble of its own: try later"
 _SLOWER = "the account asks AWS too often: fewer drills at once, or a higher API quota"
+_SPOT_ROLE = (
+    "the account never had a spot machine: once, `aws iam create-service-linked-role "
+    "--aws-service-name spot.amazonaws.com`"
+)
 _CODES: dict[str, tuple[type[RestoredrillError], str]] = {
     # nothing to be had: capacity, price, quota
     "InsufficientInstanceCapacity": (CapacityMissing, _CAPACITY),
@@ -60,6 +64,7 @@ _CODES: dict[str, tuple[type[RestoredrillError], str]] = {
     "AccessDeniedException": (CloudDenied, ""),
     "403": (CloudDenied, ""),
     "AuthFailure": (CloudDenied, f"{_KEYS}; {_CLOCK}"),
+    "AuthFailure.ServiceLinkedRoleCreationNotPermitted": (CloudDenied, _SPOT_ROLE),
     "401": (CloudDenied, _KEYS),
     "OptInRequired": (CloudDenied, "enable the service, the image or the region for this account first"),
     "SubscriptionRequiredException": (CloudDenied, "enable the service for this account first"),

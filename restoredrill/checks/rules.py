@@ -120,6 +120,11 @@ RULES: Final[Mapping[str, Rule]] = {
     "MACHINE_RECLAIMED": Rule(
         _HIGH, "the machine was taken away, and so was the next", "run it again, or with `market: on-demand`"
     ),
+    "SECRET_UNREADABLE": Rule(
+        _HIGH,
+        "the machine could not read a secret",
+        "let its role read it, and use its KMS key",
+    ),
     "COST_UNKNOWN": Rule(
         _INFO, "what the drill has cost is not known", "let the controller read instances and prices"
     ),

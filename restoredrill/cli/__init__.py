@@ -21,7 +21,7 @@ COMMANDS = {
     "reap": "end machines that outlived their lease",
     "prune": "delete backups that `keep` does not name",
     "schema": "print the JSON Schema of a file",
-    "agent": "",  # for the machine, not for people
+    "agent": "build and publish what throwaway machines run",
 }
 
 

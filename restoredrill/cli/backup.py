@@ -1,42 +1,63 @@
 """`restoredrill backup NAME`: take one now."""
 
 import secrets
-from datetime import timedelta
+from datetime import datetime, timedelta
 
 import click
 
-from restoredrill import backup, clock, wiring
+from restoredrill import backup, clock, sending, wiring, wiring_ec2
 from restoredrill.backup import BackupRequest
+from restoredrill.cli.forms import show
 from restoredrill.cli.frame import Answer, Context
 from restoredrill.cli.frame import command as new_command
-from restoredrill.errors import UsageError
+from restoredrill.errors import Exit, UsageError
 from restoredrill.machines.local import workplace
-from restoredrill.model import Manifest, make_id
+from restoredrill.model import BackupJob, Manifest, make_id
+from restoredrill.picking import LEASE_MARGIN
+from restoredrill.plan import MachinePlan
+from restoredrill.protocols import Progress
 from restoredrill.reports import units
-from restoredrill.settings import DatabaseConfig
+from restoredrill.reports.plan import text as plan_text
+from restoredrill.sending import Hands, Sent
+from restoredrill.settings import BackupSettings, DatabaseConfig
 from restoredrill.vault.catalog import VaultBackups
 from restoredrill.vault.conditional import require_conditional_writes
+from restoredrill.vault.errands import VaultErrands
+from restoredrill.vault.journal import VaultJournal
 from restoredrill.vault.sealing import AgeSealer
+from restoredrill.vault.store import VaultStore
 
 LONGEST = timedelta(days=7)  # until a spool counts as left behind, even if its backup seems to live
 
 
 @new_command
 @click.argument("name")
-def command(context: Context, name: str) -> Answer:
+@click.option("--machine", type=click.Choice(tuple(wiring.MACHINES)), help="Where to take it from.")
+@click.option("--dry-run", is_flag=True, help="Print the plan of the machine and do nothing.")
+def command(context: Context, name: str, machine: str | None, dry_run: bool) -> Answer:
     """Take a backup of NAME now."""
-    manifest = _take(context, context.database(name))
-    return Answer(_document(manifest), _text(manifest))
+    database = context.database(name)
+    settings = _settings(database)
+    if (machine or settings.machine) == "local":
+        if dry_run:
+            hint = "a backup from here just reads the source and writes to the vault"
+            raise UsageError("plan", name, "only a backup from a machine has a plan", hint=hint)
+        manifest = _take(context, database, settings)
+        return Answer(_document(manifest), _text(manifest))
+    return _send(context, database, settings, dry_run=dry_run)
 
 
-def _take(context: Context, database: DatabaseConfig) -> Manifest:
-    settings = database.backup
-    if settings is None:
+def _settings(database: DatabaseConfig) -> BackupSettings:
+    if database.backup is None:
         hint = "add a `backup` section to its file; `backup: {}` takes the defaults"
         raise UsageError("back up", database.name, "its file has no backup section", hint=hint)
+    return database.backup
+
+
+def _take(context: Context, database: DatabaseConfig, settings: BackupSettings) -> Manifest:
     source, store = wiring.source(database), wiring.vault(database, "backup")
     require_conditional_writes(store, database.vault.url)
-    name = make_id(clock.utcnow(), secrets.token_hex(4))
+    name = _new_id()
     directory = wiring.machines_directory(database)
     with workplace(directory, name, database.name, LONGEST) as home, context.progress() as progress:
         request = BackupRequest(
@@ -48,6 +69,83 @@ def _take(context: Context, database: DatabaseConfig) -> Manifest:
             spool=home / "spool",
         )
         return backup.take(request, source, VaultBackups(store, AgeSealer(settings.encrypt_to)), progress)
+
+
+def _new_id() -> str:
+    return make_id(clock.utcnow(), secrets.token_hex(4))
+
+
+# From a machine beside the source ---------------------------------------------------------------------------
+
+
+def _send(context: Context, database: DatabaseConfig, settings: BackupSettings, *, dry_run: bool) -> Answer:
+    """The controller talks to the vault as whoever restores: it reads, and never touches the source."""
+    store, now = wiring.vault(database, "restore"), clock.utcnow()
+    backups = VaultBackups(store)
+    last = next((one for one in backups.list() if one.database == database.name), None)
+    spec = wiring.located(database, "backup")
+    plan = wiring_ec2.plan_backup(database, spec, last, VaultJournal(store), store, now)
+    job = _job(database, settings, plan, now)
+    text = plan_text(plan, job, None)
+    if dry_run:
+        return Answer({"plan": job}, text)
+    context.tell(text)
+    with context.progress() as progress:
+        sent = sending.send(job, _hands(database, store, progress))
+    document = {**_document(sent.manifest), "machine": sent.machine, "cost": sent.cost}
+    left = "".join(f"\n  {'left':10s} {one}" for one in sent.machine.leftovers)
+    status = Exit.LEFTOVERS if sent.machine.leftovers else Exit.PASSED
+    return Answer(document, _text(sent.manifest) + _machine_text(sent) + left, status)
+
+
+def _job(database: DatabaseConfig, settings: BackupSettings, plan: MachinePlan, now: datetime) -> BackupJob:
+    deadline_at = now + timedelta(seconds=settings.deadline_s)
+    reference, source = wiring_ec2.source_url(database), database.source
+    assert reference is not None
+    assert source is not None
+    return BackupJob(
+        backup=_new_id(),
+        database=database.name,
+        vault=wiring_ec2.travelling(wiring.located(database, "backup")),
+        provider="ec2",
+        jobs=settings.jobs,
+        source_url=reference,
+        lock_timeout_s=source.lock_timeout_s,
+        connect_timeout_s=source.connect_timeout_s,
+        level=settings.fingerprint,
+        recipients=settings.encrypt_to,
+        started_at=now,
+        deadline_at=deadline_at,
+        expires_at=deadline_at + LEASE_MARGIN,
+        plan=plan,
+    )
+
+
+def _hands(database: DatabaseConfig, store: VaultStore, progress: Progress) -> Hands:
+    errands, backups = VaultErrands(store), VaultBackups(store)
+    return Hands(
+        machine=wiring.machine("ec2", database, wiring.located(database, "restore"), None),
+        errands=errands,
+        manifest=lambda name: next((one for one in backups.list() if one.id == name), None),
+        discard=backups.discard,
+        leave=errands.leave,
+        watch=lambda event: show(event, progress),
+        new_id=_new_id,
+        bill=wiring.bill("ec2", database),
+        facts=wiring.facts("ec2", database),
+    )
+
+
+def _machine_text(sent: Sent) -> str:
+    machine = sent.machine
+    where = ", ".join(filter(None, (machine.type, machine.zone, machine.market, machine.id)))
+    lines = [f"  {'machine':10s} {where}"]
+    if sent.cost is not None:
+        lines.append(f"  {'cost':10s} {sent.cost.amount:.4f} {sent.cost.currency}")
+    return "".join(f"\n{line}" for line in lines)
+
+
+# What is said of it -----------------------------------------------------------------------------------------
 
 
 def _document(manifest: Manifest) -> dict[str, object]:

@@ -1,22 +1,24 @@
 """`restoredrill drill NAME`: restore a backup on a throwaway machine, check it, say pass or fail."""
 
 import secrets
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import click
 
-from restoredrill import clock, drill, picking, undecided, wiring
-from restoredrill.cli.forms import exit_of, report_answer, require_writable, write_forms
+from restoredrill import clock, drill, picking, undecided, wiring, wiring_ec2
+from restoredrill.cli.forms import exit_of, report_answer, require_writable, show, write_forms
 from restoredrill.cli.frame import Answer, Context
 from restoredrill.cli.frame import command as new_command
 from restoredrill.drill import Hands
 from restoredrill.durations import parse_duration
-from restoredrill.errors import UsageError
-from restoredrill.model import Event, Finding, Job, Manifest, Report, make_id
+from restoredrill.errors import PlanUnmet, UsageError, VaultMissing
+from restoredrill.model import Finding, Job, Manifest, Report, make_id
 from restoredrill.picking import DrillRequest
 from restoredrill.protocols import Progress
 from restoredrill.reports import units
+from restoredrill.reports.plan import text as plan_text
 from restoredrill.settings import DatabaseConfig
 from restoredrill.vault.catalog import Listing, VaultBackups
 from restoredrill.vault.journal import VaultJournal
@@ -44,6 +46,7 @@ _FILE = click.Path(dir_okay=False, path_type=Path)
     "--keep", type=_Duration(), metavar="TIME", help="After a pass leave the server running, 2h say."
 )
 @click.option("--dry-run", is_flag=True, help="Print the plan and do nothing.")
+@click.option("--resume", metavar="DRILL", help="Go on with this drill, whose controller died.")
 @click.option("--junit", type=_FILE, metavar="FILE", help="Write the report as JUnit XML, too.")
 @click.option("--html", type=_FILE, metavar="FILE", help="Write the report as one HTML page, too.")
 @click.option("--markdown", type=_FILE, metavar="FILE", help="Write the report as Markdown, too.")
@@ -54,31 +57,54 @@ def command(
     machine: str | None,
     keep: float | None,
     dry_run: bool,
-    junit: Path | None,
-    html: Path | None,
-    markdown: Path | None,
+    resume: str | None,
+    **forms: Path | None,
 ) -> Answer:
     """Restore a backup of NAME on a throwaway machine and check it."""
-    forms = {"junit": junit, "html": html, "markdown": markdown}
     require_writable(forms)
     database = context.database(name)
-    request = _request(database, pick, machine, keep)
-    store = wiring.store(request.vault, name)
-    journal = VaultJournal(store)
-    drill_id = make_id(clock.utcnow(), secrets.token_hex(4))
-    backup = _choose(request, VaultBackups(store).look(), journal, seed=int(drill_id[-8:], 16))
-    if isinstance(backup, Finding):
-        report = undecided.hopeless(request, drill_id, backup, clock.utcnow())
-        if not dry_run:
-            journal.save(report, wiring.render(report))
+    if resume is not None:
+        if pick is not None or machine is not None or keep is not None or dry_run:
+            raise UsageError("resume", resume, "what it does is settled: it takes no other option")
+        report = _resume(context, database, resume)
     else:
-        require_fitting_key(backup.recipients, wiring.unsealer(request.decrypt_with, name))
-        job = picking.make_job(request, drill_id, backup, clock.utcnow())
-        if dry_run:
-            return Answer({"plan": job, "backup": _facts(backup)}, _plan(job, backup))
-        report = _conduct(context, database, job, backup, journal)
+        planned = _planned(database, _request(database, pick, machine, keep))
+        if dry_run and planned.job is not None:
+            return _answer(planned)
+        report = planned.report or _conduct(context, database, planned)
+        if planned.report is not None and not dry_run:
+            planned.journal.save(report, wiring.render(report))
     write_forms(report, forms)
     return report_answer(report, exit_of(report))
+
+
+@dataclass(frozen=True)
+class _Planned:
+    """A drill before anything is done: its job, or the report that there can be none."""
+
+    journal: VaultJournal
+    job: Job | None = None
+    backup: Manifest | None = None
+    report: Report | None = None
+
+
+def _planned(database: DatabaseConfig, request: DrillRequest) -> _Planned:
+    started_at = clock.utcnow()
+    spec = wiring.located(database, "restore")
+    store = wiring.store(spec, database.name)
+    journal = VaultJournal(store)
+    drill_id = make_id(started_at, secrets.token_hex(4))
+    backup = _choose(request, VaultBackups(store).look(), journal, seed=int(drill_id[-8:], 16))
+    if isinstance(backup, Finding):
+        return _Planned(journal, report=undecided.hopeless(request, drill_id, backup, started_at))
+    if request.provider == "local":
+        require_fitting_key(backup.recipients, wiring.unsealer(request.decrypt_with, database.name))
+        return _Planned(journal, picking.make_job(request, drill_id, backup, started_at), backup)
+    try:
+        plan = wiring_ec2.plan_drill(database, spec, backup, journal, store, started_at)
+    except PlanUnmet as error:
+        return _Planned(journal, report=undecided.unmet(request, drill_id, backup, error, started_at))
+    return _Planned(journal, picking.make_job(request, drill_id, backup, started_at, plan), backup)
 
 
 def _request(
@@ -88,20 +114,25 @@ def _request(
     if settings is None:
         hint = "add a `drill` section to its file; `drill: {}` takes the defaults"
         raise UsageError("drill", database.name, "its file has no drill section", hint=hint)
+    provider = machine or settings.machine
+    vault, decrypt_with = wiring.located(database, "restore"), settings.decrypt_with
+    if provider != "local":
+        vault, decrypt_with = wiring_ec2.travelling(vault), wiring_ec2.decrypt_with(database)
     return DrillRequest(
         database=database.name,
-        vault=wiring.located(database, "restore"),
+        vault=vault,
         pick=pick or settings.pick,
-        provider=machine or settings.machine,
+        provider=provider,
         jobs=settings.jobs,
         deadline_s=settings.deadline_s,
         isolated=settings.network == "isolated",
-        decrypt_with=settings.decrypt_with,
+        decrypt_with=decrypt_with,
         checks=settings.check_specs,
         ignore=settings.ignore_specs,
         rto_target_s=settings.rto_s,
         rpo_target_s=settings.rpo_s,
         keep_s=keep,
+        limits_s=settings.limits.by_phase,
     )
 
 
@@ -118,21 +149,49 @@ def _choose(request: DrillRequest, listing: Listing, journal: VaultJournal, seed
     return picking.choose(request.pick, backups, proven, seed)
 
 
-def _conduct(
-    context: Context, database: DatabaseConfig, job: Job, backup: Manifest, journal: VaultJournal
-) -> Report:
-    directory = wiring.machines_directory(database)
-    machine = wiring.machine(job.provider, directory, job.vault, job.decrypt_with)
+def _conduct(context: Context, database: DatabaseConfig, planned: _Planned) -> Report:
+    job, backup = planned.job, planned.backup
+    assert job is not None
+    assert backup is not None
+    if job.plan is not None:
+        context.tell(plan_text(job.plan, job, backup))
     with context.progress() as progress:
-        hands = Hands(machine, journal, wiring.render, lambda event: _show(event, progress))
-        return drill.conduct(job, backup, hands)
+        return drill.conduct(job, backup, _hands(database, job, planned.journal, progress))
 
 
-def _show(event: Event, progress: Progress) -> None:
-    if event.kind == "beat":
-        return
-    words = f"{event.phase}: {event.message}" if event.message else event.phase
-    progress(words, event.percent, event.mb_per_s)
+def _resume(context: Context, database: DatabaseConfig, name: str) -> Report:
+    store = wiring.vault(database, "restore")
+    journal = VaultJournal(store)
+    try:
+        job = journal.job(name)
+    except VaultMissing as error:
+        hint = f"`restoredrill report {database.name}` lists those that came to an end"
+        raise UsageError("resume", name, "the vault holds no such drill", hint=hint) from error
+    if job.database != database.name:
+        raise UsageError("resume", name, f"it is a drill of {job.database}")
+    backups = VaultBackups(store).look().manifests
+    backup = next((one for one in backups if one.id == job.backup), None)
+    with context.progress() as progress:
+        return drill.resume(job, backup, _hands(database, job, journal, progress))
+
+
+def _hands(database: DatabaseConfig, job: Job, journal: VaultJournal, progress: Progress) -> Hands:
+    return Hands(
+        machine=wiring.machine(job.provider, database, job.vault, job.decrypt_with),
+        journal=journal,
+        render=wiring.render,
+        watch=lambda event: show(event, progress),
+        bill=wiring.bill(job.provider, database),
+        facts=wiring.facts(job.provider, database),
+    )
+
+
+def _answer(planned: _Planned) -> Answer:
+    job, backup = planned.job, planned.backup
+    assert job is not None
+    assert backup is not None
+    text = _plan(job, backup) if job.plan is None else plan_text(job.plan, job, backup)
+    return Answer({"plan": job, "backup": _facts(backup)}, text)
 
 
 def _facts(backup: Manifest) -> dict[str, object]:

@@ -10,7 +10,8 @@ from pathlib import Path
 
 from restoredrill.cli.frame import Answer
 from restoredrill.errors import Exit, RestoredrillError, UsageError
-from restoredrill.model import Report, Verdict
+from restoredrill.model import Event, Report, Verdict
+from restoredrill.protocols import Progress
 
 _EXITS = {
     Verdict.PASSED: Exit.PASSED,
@@ -36,6 +37,13 @@ def report_answer(report: Report, status: Exit) -> Answer:
     width = min(shutil.get_terminal_size((100, 24)).columns, 120)
     text = as_text(report, width=width, colour=colour)
     return Answer(report, Text.from_ansi(text) if colour else text, status)
+
+
+def show(event: Event, progress: Progress) -> None:
+    """An event as a line of progress; a mere sign of life is none."""
+    if event.kind != "beat":
+        words = f"{event.phase}: {event.message}" if event.message else event.phase
+        progress(words, event.percent, event.mb_per_s)
 
 
 def require_writable(wanted: Mapping[str, Path | None]) -> None:

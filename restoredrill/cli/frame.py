@@ -16,6 +16,8 @@ It is called like its module, gets `--schedules` and `--json` for free, and rais
 restoredrill.errors for the frame to show. It prints nothing itself: the answer's `document` is what `--json`
 prints, its `text` (a string or something rich can render) is for people, and `context.tell` is for lines that
 can't wait until the end.
+
+Several commands under one name are a package in this folder, whose `command` is a `group` of its modules.
 """
 
 import contextlib
@@ -130,6 +132,17 @@ def command(function: Callable[..., Answer]) -> click.Command:
     return click.Command(name, callback=call, params=[*own, *_shared()], help=function.__doc__, **_HELP)
 
 
+def group(table: Mapping[str, str], package: str, words: str) -> click.Group:
+    """A command that consists of others: `table` and `package` as for `run`, `words` what it is for."""
+
+    def remember(schedules: Path | None, as_json: bool) -> None:
+        said: _Said = click.get_current_context().obj
+        said.schedules, said.json = schedules or said.schedules, as_json or said.json
+
+    name = package.rpartition(".")[2]
+    return _Commands(table, package, name=name, callback=remember, params=_shared(), help=words, **_HELP)
+
+
 _HELP: dict[str, Any] = {"context_settings": {"help_option_names": ["-h", "--help"]}}
 
 
@@ -166,7 +179,7 @@ class _Commands(click.Group):
     ) -> tuple[str | None, click.Command | None, list[str]]:
         if args[0] not in self._table:
             near = get_close_matches(args[0], self._table, n=1)
-            hint = f"did you mean {near[0]}?" if near else f"`{PROGRAM} --help` lists them"
+            hint = f"did you mean {near[0]}?" if near else f"`{ctx.command_path} --help` lists them"
             raise UsageError("run", args[0], "no such command", hint=hint)
         return super().resolve_command(ctx, args)
 
@@ -251,7 +264,7 @@ def _invoke(group: click.Group, argv: Sequence[str], said: _Said) -> Answer | No
             answer = group.invoke(context)
     except click.exceptions.NoArgsIsHelpError as error:
         output.complain(error.format_message())
-        raise UsageError("run", PROGRAM, "no command given") from None
+        raise UsageError("run", error.ctx.command_path, "no command given") from None
     except click.exceptions.Exit:
         return None
     except click.Abort:  # Ctrl-C or the end of input at a question

@@ -4,6 +4,7 @@ Works with no file at all: somebody with nothing but credentials must be able to
 """
 
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TypeVar
@@ -19,6 +20,7 @@ from restoredrill.protocols import Estate
 from restoredrill.settings import DatabaseConfig
 
 T = TypeVar("T")
+_SIDE_BY_SIDE = 32  # of a region: as many connections as its client keeps
 
 
 @dataclass(frozen=True)
@@ -27,6 +29,7 @@ class Place:
 
     name: str
     estate: Callable[[], Estate]
+    at_once: int = 1  # ends that may be waited for side by side
 
 
 @dataclass(frozen=True)
@@ -54,14 +57,27 @@ def _check(_context: click.Context, _option: click.Parameter, value: tuple[str, 
 
 def places(context: Context, regions: Sequence[str]) -> tuple[Place, ...]:
     """This host's directories first, then the regions that files name, then `regions`."""
+    databases = _readable(context)
+    return (*map(_here, _directories(databases.values())), *regions_of(databases, regions))
+
+
+def _readable(context: Context) -> Mapping[str, DatabaseConfig]:
+    """Every file that can be read: one that is broken must not hide what the others name."""
     try:
-        databases: Mapping[str, DatabaseConfig] = context.databases()
+        return context.databases()
     except RestoredrillError as error:
-        databases = {}
         if context.schedules.exists():
-            also = f" and in {', '.join(regions)}" if regions else ""
-            context.warn(f"only the usual place is looked at{also}: {error}")
-    return (*map(_here, _directories(databases.values())), *map(_region, reaches(databases, regions)))
+            context.warn(f"not looked at, where only a broken file names it: {error}")
+    found: dict[str, DatabaseConfig] = {}
+    for path in sorted(context.schedules.glob("*.y*ml")):
+        with suppress(RestoredrillError):
+            found[path.stem] = context.database(path.stem)
+    return found
+
+
+def regions_of(databases: Mapping[str, DatabaseConfig], regions: Sequence[str] = ()) -> tuple[Place, ...]:
+    """The places of the cloud alone."""
+    return tuple(map(_region, reaches(databases, regions)))
 
 
 def reaches(databases: Mapping[str, DatabaseConfig], regions: Sequence[str]) -> tuple[Reach, ...]:
@@ -101,7 +117,7 @@ def _region(reach: Reach) -> Place:
         return Ec2Estate(reach)
 
     as_whom = reach.role_arn or reach.profile
-    return Place(reach.region + (f" as {as_whom}" if as_whom else ""), estate)
+    return Place(reach.region + (f" as {as_whom}" if as_whom else ""), estate, _SIDE_BY_SIDE)
 
 
 def each(found: Iterable[Place], look: Callable[[Place], T]) -> tuple[tuple[T, ...], tuple[Unseen, ...]]:

@@ -44,7 +44,7 @@ def end_overdue(context: Context, say: Callable[[str], None]) -> tuple[Reaped, .
 def _ended(
     found: Sequence[Place], say: Callable[[str], None]
 ) -> tuple[tuple[Reaped, ...], tuple[Unseen, ...]]:
-    seen, unseen = each(found, lambda place: reaper.reap(place.estate(), clock.utcnow(), say))
+    seen, unseen = each(found, lambda place: reaper.reap(place.estate(), clock.utcnow(), say, place.at_once))
     return tuple(one for some in seen for one in some), unseen
 
 

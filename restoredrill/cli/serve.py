@@ -3,19 +3,24 @@
 import threading
 from collections.abc import Iterator, Mapping
 from contextlib import ExitStack, contextmanager
+from datetime import timedelta
 from pathlib import Path
 
-from restoredrill import clock, config
+from restoredrill import clock, config, wiring
 from restoredrill.cli import reap
 from restoredrill.cli.frame import Answer, Context
 from restoredrill.cli.frame import command as new_command
 from restoredrill.cli.output import complain
-from restoredrill.controller import Controller, Ended, Run
-from restoredrill.errors import Exit, ToolMissing, UsageError
+from restoredrill.controller import Controller, Ended, Open, Resumer, Rounds, Run
+from restoredrill.errors import Exit, RestoredrillError, ToolMissing, UsageError
 from restoredrill.interruptions import postponed
 from restoredrill.machines.children import Children, lock
 from restoredrill.settings import DatabaseConfig
+from restoredrill.vault.journal import VaultJournal
 
+REAP_EVERY_S = 600.0
+RESUME_EVERY_S = 180.0
+LONG_OVER = timedelta(days=1)  # past its deadline: nobody goes on with a drill then, reaping goes on
 PATIENCE_S = 8.0  # for what runs to clean up after SIGTERM; the whole of it ends within 10
 
 
@@ -37,9 +42,12 @@ def command(context: Context) -> Answer:
     state = config.state_directory()
     runner = _Restoredrill(Children(state / "locks", config.own_environment()), context.schedules)
     schedule = Schedule(state / "schedule.sqlite", Controller(runner, _log).due, _log)
+    resumer = Resumer(lambda: _open(databases), runner.go_on, _log)
+    rounds = Rounds(_log, ((RESUME_EVERY_S, resumer.look), (REAP_EVERY_S, _Reaping(context))))
     with _alone(state):
         try:
             reap.end_overdue(context, _log)
+            rounds.start()
             schedule.start(runs)
             for run, at in schedule.upcoming():
                 _log(f"{run.key}: next at {at.isoformat(timespec='seconds')} ({run.cron}, {run.timezone})")
@@ -48,6 +56,7 @@ def command(context: Context) -> Answer:
             _log("stopping")
         finally:
             with postponed():
+                rounds.stop()
                 runner.stop(PATIENCE_S)
                 schedule.stop()
     return Answer({"stopped": True}, "stopped", Exit.PASSED)
@@ -79,6 +88,37 @@ def planned(databases: Mapping[str, DatabaseConfig]) -> tuple[Run, ...]:
     return tuple(found)
 
 
+class _Reaping:
+    """Ends what is overdue, from the second round on: the first was before anything began."""
+
+    def __init__(self, context: Context) -> None:
+        self._context = context
+        self._begun = False
+
+    def __call__(self) -> None:
+        if self._begun:
+            reap.end_overdue(self._context, _log)
+        self._begun = True
+
+
+def _open(databases: Mapping[str, DatabaseConfig]) -> Iterator[Open]:
+    """Drills on machines of the cloud that nobody has come to an end with. A vault that does not answer
+    hides no other.
+    """
+    for name, database in databases.items():
+        if database.machines.ec2 is None or database.drill is None:
+            continue
+        since = clock.utcnow() - timedelta(seconds=database.drill.deadline_s) - LONG_OVER
+        try:
+            jobs = VaultJournal(wiring.vault(database, "restore")).open(since)
+        except RestoredrillError as error:
+            _log(f"drill {name}: could not look for open ones: {error}")
+            continue
+        for job in jobs:
+            if job.provider != "local" and job.database == name:
+                yield Open(name, job.drill)
+
+
 class _Restoredrill:
     """Runs are commands of our own."""
 
@@ -89,6 +129,12 @@ class _Restoredrill:
     def carry_out(self, run: Run) -> Ended | None:
         words = [run.kind, run.database, "--json", "--schedules", str(self._schedules)]
         finished = self._children.run(run.key, words)
+        return None if finished is None else Ended(finished.code, finished.out, finished.err)
+
+    def go_on(self, one: Open) -> Ended | None:
+        """Under the lock of the database's own drills: whoever has it is a controller that lives."""
+        words = ["drill", one.database, "--resume", one.drill, "--json", "--schedules", str(self._schedules)]
+        finished = self._children.run(Run(one.database, "drill", "", "").key, words)
         return None if finished is None else Ended(finished.code, finished.out, finished.err)
 
     def stop(self, patience_s: float) -> None:

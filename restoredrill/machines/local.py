@@ -47,7 +47,7 @@ class LeaseFile(Document):
     kept: bool = False  # a passed drill left running on purpose
 
 
-AGENT = (*process.MODULE, "restoredrill", "agent")
+AGENT = (*process.MODULE, "restoredrill", "agent", "run")
 GUARD = (*process.MODULE, "restoredrill.machines.guard")
 
 

@@ -1,7 +1,9 @@
 """What outlived its lease, and its end. Looks at what lives, never at notes of our own (promise 4)."""
 
+import functools
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, replace
 from datetime import datetime
 
 from restoredrill.errors import RestoredrillError
@@ -28,16 +30,38 @@ def overdue(leases: Sequence[Lease], now: datetime) -> tuple[Reaped, ...]:
     )
 
 
-def reap(estate: Estate, now: datetime, say: Callable[[str], None]) -> tuple[Reaped, ...]:
-    """End everything overdue; one that resists does not save the others."""
-    return tuple(_end(estate, one, say) for one in overdue(estate.leases(), now))
+def reap(estate: Estate, now: datetime, say: Callable[[str], None], at_once: int = 1) -> tuple[Reaped, ...]:
+    """End everything overdue, then look at what is left; one that resists does not save the others.
+
+    `at_once`: so many ends are waited for at the same time, where the estate can be used by several threads.
+    """
+    leases = estate.leases()
+    over = overdue(leases, now)
+    ending = {one.lease.machine for one in over}
+    alive = frozenset(lease.drill for lease in leases if lease.machine not in ending)
+    with ThreadPoolExecutor(max_workers=max(1, at_once)) as pool:
+        each = pool.map if at_once > 1 else map
+        ended = tuple(each(functools.partial(_end, estate, say), over))
+        return tuple(each(functools.partial(_look, estate, alive), ended))
 
 
-def _end(estate: Estate, one: Reaped, say: Callable[[str], None]) -> Reaped:
+def _end(estate: Estate, say: Callable[[str], None], one: Reaped) -> Reaped:
     say(f"ending {one.lease.machine}: {one.reason}")
     try:
         estate.terminate(one.lease.machine)
+    except RestoredrillError as error:
+        return replace(one, problem=str(error))
+    return one
+
+
+def _look(estate: Estate, alive: frozenset[str], one: Reaped) -> Reaped:
+    """Of an errand that has another machine with time left, only what was ended must be gone."""
+    if one.problem is not None:
+        return one
+    try:
         left = estate.leftovers(one.lease.drill)
     except RestoredrillError as error:
-        return Reaped(one.lease, one.reason, str(error))
-    return Reaped(one.lease, one.reason, ", ".join(left) or None)
+        return replace(one, problem=str(error))
+    if one.lease.drill in alive:
+        left = tuple(name for name in left if one.lease.machine in name)
+    return replace(one, problem=", ".join(left) or None)

@@ -146,7 +146,7 @@ def _money(plan: MachinePlan) -> Iterator[str]:
     dearest = max((rung.usd_per_hour for rung in plan.rungs), default=0.0)
     cheapest = plan.rungs[0].usd_per_hour if plan.rungs else 0.0
     if dearest > cheapest > 0:
-        yield from _notes([f"the dearest machine asked for costs {dearest / cheapest:.1f} times the first"])
+        yield from _notes([f"the dearest machine asked for is {units.money(dearest)} an hour"])
     if plan.volume.usd_per_hour:
         yield from _notes([f"the volume's share is {units.money(plan.volume.usd_per_hour)} an hour"])
     yield from _row("budget", _budget(plan))

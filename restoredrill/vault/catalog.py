@@ -5,7 +5,7 @@
 import contextlib
 import hashlib
 import logging
-from collections.abc import Generator, Iterator
+from collections.abc import Callable, Generator, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 
@@ -40,10 +40,15 @@ class Listing:
 
 
 class VaultBackups:
-    """The `Backups` of one store. With a sealer it can write them, with an unsealer read them."""
+    """The `Backups` of one store. With a sealer it can write them, with an unsealer read them; one that has
+    to be looked up first is looked up when a backup is opened.
+    """
 
     def __init__(
-        self, store: VaultStore, sealer: Sealer | None = None, unsealer: AgeUnsealer | None = None
+        self,
+        store: VaultStore,
+        sealer: Sealer | None = None,
+        unsealer: AgeUnsealer | Callable[[], AgeUnsealer | None] | None = None,
     ) -> None:
         self._store = store
         self._sealer = sealer or AgeSealer()
@@ -123,7 +128,8 @@ class VaultBackups:
 
     def open(self, backup: str) -> VaultArchive:
         """See `Backups.open`. Raises `ObjectCorrupt` too, if the manifest can't be read."""
-        return VaultArchive(self._store, self.manifest(backup), self._unsealer)
+        unsealer = self._unsealer() if callable(self._unsealer) else self._unsealer
+        return VaultArchive(self._store, self.manifest(backup), unsealer)
 
     def _look_at(self, backup: str) -> Manifest | Unreadable | None:
         try:

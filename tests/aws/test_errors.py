@@ -107,6 +107,7 @@ def answered(status: int, code: str, message: str = "", operation: str = "RunIns
         (403, "AccessDenied", CloudDenied),
         (403, "AWrongOfItsOwn", CloudDenied),
         (401, "AuthFailure", CloudDenied),
+        (403, "AuthFailure.ServiceLinkedRoleCreationNotPermitted", CloudDenied),
         (401, "OptInRequired", CloudDenied),
         (400, "RequestExpired", CloudDenied),
         (403, "InvalidClientTokenId", CloudDenied),

@@ -44,12 +44,14 @@ def run(
     )
 
 
-def start(program: str, *argv: str | Path, cwd: Path) -> "subprocess.Popen[str]":
+def start(
+    program: str, *argv: str | Path, cwd: Path, env: Mapping[str, str] | None = None
+) -> "subprocess.Popen[str]":
     """Start, both outputs caught, signals as a shell in the foreground leaves them."""
     return subprocess.Popen(
         arguments(program, argv),
         cwd=cwd,
-        env=environment(cwd / "state"),
+        env=environment(cwd / "state", env),
         stdin=subprocess.DEVNULL,
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,

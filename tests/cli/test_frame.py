@@ -312,3 +312,34 @@ def test_the_real_program_runs(tmp_path: Path) -> None:
     ran = programs.run(REAL, "schema", cwd=tmp_path)
     assert ran.returncode == 0
     assert json.loads(ran.stdout)["type"] == "object"
+
+
+# Groups -----------------------------------------------------------------------------------------------------
+
+
+def test_a_group_lists_what_is_in_it(capsys: Any) -> None:
+    assert frame.run(COMMANDS, "restoredrill.cli", ["agent", "--help"]) == 0
+    shown = capsys.readouterr().out
+    assert "publish" in shown
+    assert "errand" not in shown
+
+
+def test_a_group_alone_is_a_mistake(capsys: Any) -> None:
+    assert frame.run(COMMANDS, "restoredrill.cli", ["agent"]) == Exit.USAGE
+    assert "run restoredrill agent: no command given" in capsys.readouterr().err
+
+
+def test_a_near_miss_in_a_group_is_named(capsys: Any) -> None:
+    assert frame.run(COMMANDS, "restoredrill.cli", ["agent", "bild"]) == Exit.USAGE
+    assert "did you mean build?" in capsys.readouterr().err
+    assert frame.run(COMMANDS, "restoredrill.cli", ["agent", "zzz"]) == Exit.USAGE
+    assert "`restoredrill agent --help` lists them" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(
+    "argv",
+    [["--json", "agent", "errand"], ["agent", "--json", "errand"], ["agent", "errand", "--json"]],
+)
+def test_shared_options_stand_anywhere_around_a_group(argv: list[str], tmp_path: Path, capsys: Any) -> None:
+    assert frame.run(COMMANDS, "restoredrill.cli", [*argv, str(tmp_path)]) == Exit.INCONCLUSIVE
+    assert "boot.json" in json.loads(capsys.readouterr().out)["error"]["thing"]

@@ -71,7 +71,8 @@ class Lifecycle:
             if phase.hidden > 0:
                 phase.hidden -= 1
                 continue
-            self._step(self.find(identity), phase)
+            if (instance := self.find(identity)) is not None:  # forgotten, a while after its end
+                self._step(instance, phase)
 
     def _step(self, instance: Any, phase: Phase) -> None:
         if instance.state not in ("pending", "shutting-down", "stopping"):

@@ -37,7 +37,7 @@ def parameters(service: str, action: str, values: Mapping[str, Any]) -> dict[str
     model = get_service_model(service)
     operation = model.operation_model(action)
     parser = PROTOCOL_PARSERS["ec2" if service == "ec2" else "query"](operation, map_type=dict)
-    said: Any = dict.fromkeys(("headers", "url_params"), {})
+    said: Any = {"headers": {}, "url_params": {}}
     said |= {"method": "POST", "values": MultiDict(values), "body": "", "url_path": "/"}
     parsed: dict[str, Any] = parser.parse(said)
     return parsed

@@ -2,6 +2,7 @@
 
 import base64
 import json
+import socket
 import uuid
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
@@ -12,83 +13,18 @@ import boto3
 from botocore.config import Config
 
 from tests.cloud import compute, launch
-from tests.cloud.call import Call
 from tests.cloud.compute import Compute
 from tests.cloud.faults import Fault, Refusal
 from tests.cloud.gate import Asked, Gate
+from tests.cloud.imds import Imds
+from tests.cloud.judge import Judge
 from tests.cloud.lifecycle import SELF, SPOT, Pace
+from tests.cloud.model import Image, Instance, Keys, Network
 from tests.cloud.server import Server
 
 REGION = "us-east-1"
 ELSEWHERE = "eu-central-1"
 ADMINISTRATOR = ("AKIAADMINISTRATOR000", "administrators-secret")
-
-
-@dataclass(frozen=True)
-class Keys:
-    """Credentials; `token` and `expires` for a role's session."""
-
-    access_key: str
-    secret_key: str
-    token: str | None = None
-    expires_at: datetime | None = None
-
-
-@dataclass(frozen=True)
-class Network:
-    """A private network with a subnet in each of two zones and a way to S3 and nowhere else."""
-
-    vpc: str
-    subnets: tuple[str, ...]
-    zones: tuple[str, ...]
-    security_group: str  # no inbound rule
-    route_table: str
-    s3_endpoint: str
-
-
-@dataclass(frozen=True)
-class Image:
-    """An image that machines can be run from."""
-
-    id: str
-    name: str
-    root_device: str
-    architecture: str
-
-
-@dataclass(frozen=True)
-class Instance:
-    """An instance as it was when it was looked at."""
-
-    id: str
-    region: str
-    state: str
-    reason: str  # why it ended: Client.UserInitiatedShutdown and the like
-    type: str
-    zone: str
-    market: str
-    image: str
-    subnet: str
-    private_ip: str
-    public_ip: str | None
-    mac: str
-    groups: tuple[str, ...]
-    tags: Mapping[str, str]
-    user_data: bytes | None
-    profile: str | None  # the instance profile's ARN
-    http_tokens: str  # required, optional
-    http_endpoint: str  # enabled, disabled
-    hop_limit: int
-    metadata_tags: bool
-    shutdown_behavior: str
-    token: str
-    launched_at: datetime
-    volumes: tuple[str, ...]
-    interfaces: tuple[str, ...]
-
-    @property
-    def alive(self) -> bool:
-        return self.state not in ("terminated", "shutting-down")
 
 
 @dataclass
@@ -98,6 +34,7 @@ class Cloud:
     server: Server
     region: str = REGION
     gate: Gate = field(init=False)
+    judge: Judge = field(init=False)
     compute: Compute = field(init=False)
     network: Network = field(init=False)
     image: Image = field(init=False)
@@ -161,16 +98,15 @@ class Cloud:
     def reset(self) -> None:
         """A new account: nothing of what was is there any more."""
         self.server.reset()
-        self.gate = Gate(self.server.behind, lambda call: self._judge(call))
+        self.judge = Judge(self.account, ADMINISTRATOR[0])
+        self.gate = Gate(self.server.behind, self.judge)
+        self.gate.handlers |= self.judge.handlers(self.gate.moto)
         self.compute = Compute(self.gate)
         self.gate.handlers |= self.compute.handlers()
         self.server.application = self.gate
         self.network = self.make_network(self.region)
         self.image = self.make_image(self.region)
         self.gate.requests.clear()
-
-    def _judge(self, call: Call) -> str:
-        return call.access_key or "anonymous"
 
     def make_network(self, region: str) -> Network:
         """A VPC with two isolated subnets and a gateway endpoint to S3."""
@@ -258,7 +194,18 @@ class Cloud:
                 external_id="",
             )
         expires_at = datetime.now(UTC) + timedelta(seconds=duration_s)
-        return Keys(made.access_key_id, made.secret_access_key, made.session_token, expires_at)
+        return Keys(made.access_key_id, made.secret_access_key, made.session_token, expires_at, role.name)
+
+    def imds(
+        self, instance: str, listener: socket.socket | None = None, more: Mapping[str, str] | None = None
+    ) -> Imds:
+        """The metadata service of an instance, on the loopback or on a socket that listens already."""
+
+        def keys() -> Keys | None:
+            profile = self.instance(instance).profile
+            return self.session_of(profile, instance) if profile else None
+
+        return Imds(lambda: self.instance(instance), keys, lambda: self.notice(instance), listener, more)
 
     # What there is ----------------------------------------------------------------------------------------
 
@@ -422,8 +369,10 @@ class Cloud:
 def _seen(ec2: Any, instance: Any) -> Instance:
     nic = instance.nics.get(0)
     data = instance.user_data
+    options = instance.metadata_options
     return Instance(
         id=instance.id,
+        account=launch.ACCOUNT,
         region=ec2.region_name,
         state=instance.state,
         reason=instance.state_reason.code,
@@ -431,7 +380,11 @@ def _seen(ec2: Any, instance: Any) -> Instance:
         zone=instance.placement.zone,
         market=instance.lifecycle or "on-demand",
         image=instance.image_id,
+        architecture=instance.architecture or "x86_64",
+        root_device=instance.root_device_name,
+        vpc=instance.vpc_id or "",
         subnet=instance.subnet_id or "",
+        subnet_cidr=nic.subnet.cidr_block if nic else "",
         private_ip=nic.private_ip_address if nic else "",
         public_ip=nic.public_ip if nic else None,
         mac=nic.mac_address if nic else "",
@@ -439,15 +392,15 @@ def _seen(ec2: Any, instance: Any) -> Instance:
         tags={tag["key"]: tag["value"] for tag in instance.get_tags()},
         user_data=base64.b64decode(str(data)) if data else None,
         profile=(instance.iam_instance_profile or {}).get("Arn"),
-        http_tokens=instance.metadata_options.http_tokens,
-        http_endpoint=instance.metadata_options.http_endpoint,
-        hop_limit=instance.metadata_options.http_put_response_hop_limit,
-        metadata_tags=instance.metadata_options.instance_metadata_tags == "enabled",
+        http_tokens=options.http_tokens,
+        http_endpoint=options.http_endpoint,
+        hop_limit=options.http_put_response_hop_limit,
+        metadata_tags=options.instance_metadata_tags == "enabled",
         shutdown_behavior=instance.instance_initiated_shutdown_behavior,
         token=instance.client_token or "",
         launched_at=instance.launch_time.replace(tzinfo=UTC),
         volumes=tuple(attached.volume_id for _, attached in instance.get_block_device_mapping),
-        interfaces=tuple(nic.id for nic in instance.nics.values()),
+        interfaces=tuple(one.id for one in instance.nics.values()),
     )
 
 

@@ -1,5 +1,7 @@
 """Files for `schedules/`: those that must be accepted, and those that must not."""
 
+from tests.config import documents_ec2
+
 PUBLIC_KEY = "age1w02pzfwwgnawaw804az7qnpy5zl2gawz3sgnqfxkg5z3n2dlhp8sgdhmtt"
 
 SMALLEST = """\
@@ -87,7 +89,13 @@ vault: {url: "s3://b-c/d/"}
 backup: {}
 """
 
-ACCEPTED = {"smallest": SMALLEST, "design": DESIGN, "everything": EVERYTHING, "backup only": BACKUP_ONLY}
+ACCEPTED = {
+    "smallest": SMALLEST,
+    "design": DESIGN,
+    "everything": EVERYTHING,
+    "backup only": BACKUP_ONLY,
+    **documents_ec2.ACCEPTED,
+}
 
 
 def drill(*lines: str) -> str:
@@ -116,6 +124,7 @@ CHECK = "checks: [{name: c, "
 
 # Text, and the one problem it has, after the file's name.
 REFUSED_BY_SHAPE = {
+    **documents_ec2.REFUSED_BY_SHAPE,
     "a list": ("- 1\n", "1: must have keys of its own below it"),
     "no vault": ("drill: {}\n", "1: vault: is missing"),
     "nothing to do": (
@@ -288,6 +297,7 @@ REFUSED_BY_SHAPE = {
 
 # The same, where a JSON Schema can't know.
 REFUSED_BY_MEANING = {
+    **documents_ec2.REFUSED_BY_MEANING,
     "minute": (drill("cron: 61 * * * *"), "3: drill.cron: '61 * * * *': minute 61 is not within 0-59"),
     "time zone": (
         drill("timezone: Europe/Berln"),

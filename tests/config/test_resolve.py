@@ -134,3 +134,8 @@ def test_a_vaults_place_may_come_from_the_environment() -> None:
 def test_a_place_from_the_environment_is_checked_too(environment: dict[str, str], reason: str) -> None:
     with pytest.raises(ConfigError, match=reason):
         config.locate(VaultSpec(url="${URL}/shop", endpoint_url="${ENDPOINT}"), "shop", environment)
+
+
+def test_the_name_of_a_stored_secret_is_not_taken_for_its_value() -> None:
+    with pytest.raises(SecretMissing, match="secret store"):
+        config.resolve("secretsmanager:shop/key", "drill.decrypt_with of shop", {})

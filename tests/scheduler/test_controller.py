@@ -6,8 +6,8 @@ import threading
 import time
 from pathlib import Path
 
-from restoredrill.controller import Controller, Ended, Run, outcome
-from restoredrill.errors import ToolMissing
+from restoredrill.controller import Controller, Ended, Open, Resumer, Rounds, Run, outcome
+from restoredrill.errors import ToolMissing, VaultUnreachable
 from restoredrill.machines.children import Children
 
 BACKUP = Run("shop", "backup", "0 3 * * *", "UTC")
@@ -138,3 +138,56 @@ def test_stop_misses_no_child_that_starts_at_that_moment(tmp_path: Path) -> None
         here.stop(patience_s=0)
         thread.join(60)
         assert not thread.is_alive()
+
+
+# Going on with drills whose controller died
+
+
+def gone_on_with(*answers: Ended | Exception | None) -> list[str]:
+    """What is said of open drills d0, d1, …, which end like this."""
+    lines: list[str] = []
+    left = {f"d{number}": answer for number, answer in enumerate(answers)}
+
+    def carry_out(one: Open) -> Ended | None:
+        answer = left[one.drill]
+        if isinstance(answer, Exception):
+            raise answer
+        return answer
+
+    resumer = Resumer(lambda: [Open("shop", drill) for drill in left], carry_out, lines.append)
+    for thread in resumer.look():
+        thread.join(60)
+    return sorted(lines)
+
+
+def test_what_becomes_of_an_open_drill_is_said() -> None:
+    report = {"verdict": "passed", "drill": "d0", "reasons": ["all of it"]}
+    (line,) = gone_on_with(Ended(0, json.dumps(report), ""))
+    assert line == "drill shop: gone on with d0: PASSED d0: all of it"
+
+
+def test_a_drill_that_somebody_works_on_is_not_worth_a_word() -> None:
+    assert gone_on_with(None) == []
+
+
+def test_one_that_cannot_be_started_hides_no_other() -> None:
+    report = {"verdict": "failed", "drill": "d1", "reasons": ["gone"]}
+    lines = gone_on_with(ToolMissing("start", "python", "no memory"), Ended(1, json.dumps(report), ""))
+    assert len(lines) == 2
+    assert "d0 could not be gone on with: start python: no memory" in lines[0]
+
+
+def test_rounds_go_on_whatever_one_of_them_meets_and_end_when_told() -> None:
+    lines: list[str] = []
+    walked = threading.Semaphore(0)
+
+    def deed() -> None:
+        walked.release()
+        raise VaultUnreachable("list", "drills", "no answer")
+
+    rounds = Rounds(lines.append, ((0.01, deed),))
+    rounds.start()
+    for _ in range(3):
+        assert walked.acquire(timeout=60)
+    rounds.stop()
+    assert set(lines) == {"round: list drills: no answer"}

@@ -12,6 +12,7 @@ import pytest
 from restoredrill import agent
 from restoredrill.agent import Parts
 from restoredrill.errors import (
+    CloudDenied,
     DeadlineOver,
     ObjectCorrupt,
     RestoredrillError,
@@ -25,6 +26,7 @@ from restoredrill.model import (
     Fingerprint,
     FingerprintLevel,
     Job,
+    MachineFacts,
     Manifest,
     Outcome,
     Phase,
@@ -204,6 +206,21 @@ def test_a_manifest_that_cannot_be_read_fails_before_a_server_is_started() -> No
     found = drill(Target({"start": AssertionError()}), found=ObjectCorrupt("read", "manifest.json", "cut"))
     assert found.verdict is Verdict.FAILED
     assert found.backup is None
+
+
+def test_a_key_that_may_not_be_read_says_nothing_about_the_backup() -> None:
+    denied = CloudDenied("read", "secretsmanager:shop/key", "not allowed", hint="grant it")
+    found = drill(Target(), found=denied)
+    assert (found.verdict, [f.rule for f in found.findings]) == (Verdict.INCONCLUSIVE, ["SECRET_UNREADABLE"])
+    assert "grant it" in found.reasons[-1]
+
+
+def test_a_machine_says_of_itself_what_it_is() -> None:
+    facts = MachineFacts(provider="ec2", id="i-0abc", type="m7i.large", zone="eu-central-1a", market="spot")
+    journal = MemoryJournal()
+    machine = drill(Target(), journal=journal, facts=facts, attempt=2).machine
+    assert machine == facts.model_copy(update={"attempts": 2})
+    assert journal.numbers[0] == 100_001
 
 
 def test_an_interruption_stops_the_server_and_goes_on() -> None:

@@ -1,5 +1,6 @@
 """The controller's side of a drill: what it picks, how it follows, and what it makes of every end."""
 
+import dataclasses
 import signal
 from datetime import UTC, datetime, timedelta
 
@@ -13,7 +14,7 @@ from restoredrill.errors import Interrupted, UsageError
 from restoredrill.model import Event, Job, Report, VaultSpec, Verdict
 from restoredrill.picking import DrillRequest
 from restoredrill.protocols import MachineState
-from tests.stories.samples import NOW, Machine, MemoryJournal, interruptible, job, manifest, report
+from tests.stories.samples import NOW, Machine, MemoryJournal, interruptible, job, manifest, plan, report
 
 BACKUPS = [
     manifest(f"2026092{day}T021500Z-000{day}", NOW - timedelta(days=9 - day)) for day in (5, 4, 3, 2, 1)
@@ -80,9 +81,18 @@ def test_a_vault_with_backups_of_others_only_says_whose() -> None:
 
 
 def test_a_lease_outlasts_its_deadline_and_both_are_in_the_plan() -> None:
-    plan = picking.make_job(REQUEST, "20260923T031500Z-7f3a", BACKUPS[0], NOW)
-    assert plan.deadline_at == NOW + timedelta(minutes=10)
-    assert plan.expires_at > plan.deadline_at
+    made = picking.make_job(REQUEST, "20260923T031500Z-7f3a", BACKUPS[0], NOW)
+    assert made.deadline_at == NOW + timedelta(minutes=10)
+    assert made.expires_at > made.deadline_at
+
+
+def test_the_lease_of_a_machine_of_the_cloud_holds_for_what_is_kept() -> None:
+    """It is written on it once; this host's own is moved when something is kept."""
+    keeping = dataclasses.replace(REQUEST, keep_s=7200.0)
+    here = picking.make_job(keeping, "20260923T031500Z-7f3a", BACKUPS[0], NOW)
+    there = picking.make_job(keeping, "20260923T031500Z-7f3a", BACKUPS[0], NOW, plan())
+    assert there.expires_at - here.expires_at == timedelta(hours=2)
+    assert there.deadline_at == here.deadline_at
 
 
 # Following

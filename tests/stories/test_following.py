@@ -13,7 +13,7 @@ from restoredrill.errors import (
     RestoredrillError,
 )
 from restoredrill.following import Following, Line
-from restoredrill.model import Cost, Errand, Event, Job, Report, Severity, Verdict
+from restoredrill.model import Cost, Errand, Event, Job, MachineFacts, Report, Severity, Verdict
 from restoredrill.protocols import Bill, MachineState
 from tests.stories.samples import Act, Cloud, Machine, MemoryJournal, cloud_job, job, manifest, report
 
@@ -123,7 +123,7 @@ def test_a_machine_that_is_reclaimed_is_followed_by_one_that_is_not() -> None:
     cloud = Cloud(lambda look: RECLAIMED, passes(journal, 2))
     final = conduct(cloud, journal)
     assert (final.verdict, final.machine.attempts) == (Verdict.PASSED, 2)
-    assert cloud.did[:3] == ["launch 1", "terminate i-1", "launch 2"]
+    assert cloud.did[:2] == ["launch 1", "launch 2"], "what is gone is not ended again"
     first, second = (errand.plan for errand, _ in cloud.launched)
     assert first is not None
     assert second is not None
@@ -346,3 +346,19 @@ def test_what_cannot_be_ended_is_named_and_what_cannot_be_looked_for_is_not_noth
     journal = MemoryJournal()
     (found,) = conduct(Resists(passes(journal), blind=blind), journal).machine.leftovers
     assert found.startswith(left)
+
+
+def test_of_a_machine_that_said_nothing_its_provider_tells() -> None:
+    journal = MemoryJournal()
+    facts = MachineFacts(provider="ec2", id="i-1", type="m7i.large", market="spot")
+    hands = Hands(Cloud(silent), journal, lambda report: {}, lambda event: None, facts=lambda errand: facts)
+    final = drill.conduct(cloud_job(first_word_s=0.1), manifest(), hands)
+    assert (final.machine.type, final.machine.market, final.machine.attempts) == ("m7i.large", "spot", 1)
+
+
+def test_a_provider_that_tells_nothing_is_not_waited_for() -> None:
+    def facts(errand: str) -> MachineFacts:
+        raise CloudUnreachable("look at", errand, "no answer")
+
+    hands = Hands(Cloud(silent), MemoryJournal(), lambda report: {}, lambda event: None, facts=facts)
+    assert rules(drill.conduct(cloud_job(first_word_s=0.1), manifest(), hands)) == ["BOOT_TIMEOUT"]

@@ -202,6 +202,8 @@ def test_a_host_with_public_keys_only_writes_and_cannot_read(store: VaultStore) 
         VaultBackups(store, unsealer=AgeUnsealer(str(theirs))).open(ID)
     reader = VaultBackups(store, unsealer=AgeUnsealer(f"{theirs}\n{mine}"))
     assert b"".join(reader.open(ID).open("1.dat.zst")) == secret
+    later = VaultBackups(store, unsealer=lambda: AgeUnsealer(str(mine)))
+    assert b"".join(later.open(ID).open("1.dat.zst")) == secret
 
 
 def test_a_backup_in_the_clear_opens_with_a_key_at_hand(store: VaultStore) -> None:

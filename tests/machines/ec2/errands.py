@@ -109,7 +109,8 @@ class Metadata:
 @contextmanager
 def metadata(access_key: str = "AKIATEST", secret_key: str = "made-up") -> Iterator[Metadata]:
     """A metadata service of version 2 that gives these keys for the role."""
-    told = Metadata({"AccessKeyId": access_key, "SecretAccessKey": secret_key})
+    keys = {"AccessKeyId": access_key, "SecretAccessKey": secret_key, "Token": ""}
+    told = Metadata({**keys, "Expiration": "2099-01-01T00:00:00Z"})
 
     class Answers(BaseHTTPRequestHandler):
         def do_PUT(self) -> None:

@@ -8,6 +8,13 @@ dir=${RD_DIR:-/var/lib/restoredrill}
 sys=${RD_SYS:-/sys}
 export PATH="${PATH:-}:/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin" LC_ALL=C.UTF-8
 
+# What the image says of proxies and endpoints: cloud-init itself does not read it.
+if [ -r "${RD_ETC:-/etc}/environment" ]; then
+  while IFS='=' read -r name value; do
+    case $name in AWS_* | *_proxy | *_PROXY) value=${value#\"} && export "$name=${value%\"}" ;; esac
+  done <"${RD_ETC:-/etc}/environment"
+fi
+
 # The console is what is left to read when nothing else works.
 [ -z "${RD_QUIET:-}" ] && [ -w /dev/console ] && exec >/dev/console 2>&1 </dev/null
 say() { echo "restoredrill: $*"; }
@@ -111,5 +118,7 @@ if ! bundle=$("$python" "$dir/fetch.py" get "$dir/boot.json" "$version" "$dir");
 fi
 say "agent: $bundle"
 export SHIV_ROOT="$dir/unpacked" TMPDIR="$dir/tmp" HOME="${HOME:-/root}"
+# The SDK asks for the role's credentials once and waits a second: one lost packet would be the end.
+export AWS_METADATA_SERVICE_NUM_ATTEMPTS=10 AWS_METADATA_SERVICE_TIMEOUT=3
 "$python" "$bundle" agent errand "$dir"
 why="the agent has ended ($?)"

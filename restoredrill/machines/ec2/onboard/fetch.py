@@ -84,6 +84,9 @@ class Vault:
         request = urllib.request.Request(url, headers=headers, method=method, data=body or None)
         return urllib.request.urlopen(request, timeout=30)
 
+    def put(self, key: str, body: bytes) -> None:
+        self.send("PUT", key, body, **{"Content-Type": "application/json"}).read()
+
     def signed(self, method: str, path: str, body: bytes) -> dict[str, str]:
         """Signature Version 4: "Authenticating requests" in Amazon S3's API reference."""
         keys = credentials()
@@ -174,7 +177,7 @@ def tell(note: dict[str, Any], message: str) -> None:
     event = {"at": at, "phase": "boot", "kind": "note", "message": message[:2000]}
     body = json.dumps(event).encode()
     patience_s = min(120, note["patience_s"])
-    patiently("tell the vault", patience_s, lambda: Vault(note).send("PUT", note["last_event"], body).read())
+    patiently("tell the vault", patience_s, lambda: Vault(note).put(note["last_event"], body))
 
 
 def main(deed: str, note_path: str, *words: str) -> int:

@@ -1,0 +1,233 @@
+"""What has to be true in the account before a machine can be started there. Looks only; changes nothing.
+
+What nobody here may look at is a note and never stands in the way: rights that planning lacks are no fault of
+the machine's.
+"""
+
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from restoredrill.aws.errors import code_of, translated
+from restoredrill.aws.session import Reach, client
+from restoredrill.errors import CloudDenied, CloudMissing, CloudUnreachable
+from restoredrill.machines.ec2 import images, network
+from restoredrill.machines.ec2.ask import REFUSED, Ask, Looked, Outcome, failed, ok, unknown
+from restoredrill.machines.ec2.images import Image
+from restoredrill.machines.ec2.network import Subnet
+from restoredrill.plan import Market, Need, Rung
+
+# Service Quotas, Amazon EC2: vCPUs of the families A, C, D, H, I, M, R, T and Z.
+QUOTAS: dict[Market, tuple[str, str]] = {
+    "on-demand": ("L-1216C47A", "Running On-Demand Standard instances"),
+    "spot": ("L-34B43A08", "All Standard Spot Instance Requests"),
+}
+_ATTEMPTS = 3  # of looks that can be done without
+
+
+@dataclass(frozen=True)
+class Seen:
+    """What the looks found; `image` and `subnets` are what a plan is made of."""
+
+    image: Image | None
+    subnets: tuple[Subnet, ...]
+    looked: tuple[Looked, ...]
+
+
+def look(ask: Ask, reach: Reach, need: Need) -> Seen:
+    """Everything that does not depend on the type of the machine. Raises nothing of the cloud's."""
+    image, looked = _image(ask, reach)
+    if image is not None:
+        looked += [
+            *images.look(ask, image),
+            *images.look_at_bundles(ask, image),
+            *images.look_at_postgres(ask, image, need.major, need.extensions),
+        ]
+    surroundings = network.survey(ask, reach)
+    looked += surroundings.looked
+    for name, way in _LOOKS.items():
+        looked += _tried(name, way, ask, reach)
+    return Seen(image, surroundings.subnets, tuple(looked))
+
+
+def problems(looked: Iterable[Looked]) -> tuple[str, ...]:
+    """What stands in the way, each once, with what to do."""
+    return _lines(looked, Outcome.FAILED)
+
+
+def notes(looked: Iterable[Looked]) -> tuple[str, ...]:
+    """What is worth a look, or could not be looked at."""
+    return _lines(looked, Outcome.NOTE, Outcome.UNKNOWN)
+
+
+def _lines(looked: Iterable[Looked], *outcomes: Outcome) -> tuple[str, ...]:
+    return tuple(dict.fromkeys(one.line for one in looked if one.outcome in outcomes))
+
+
+def _image(ask: Ask, reach: Reach) -> tuple[Image | None, list[Looked]]:
+    try:
+        return images.find(ask.image, reach), []
+    except CloudMissing as error:
+        return None, [failed("image", f"image {ask.image}: {error.reason}", "correct machines.ec2.image")]
+    except REFUSED as error:
+        # Without the image nothing is known of its disk: there is no plan without this one right.
+        return None, [failed("image", f"image {ask.image}: {error.reason}", error.hint)]
+
+
+def _tried(
+    name: str, look: Callable[[Ask, Reach], Iterator[Looked]], ask: Ask, reach: Reach
+) -> Sequence[Looked]:
+    try:
+        return list(look(ask, reach))
+    except REFUSED as error:
+        return [unknown(name, error)]
+
+
+# The role, the key, the template ----------------------------------------------------------------------------
+
+
+def _look_at_profile(ask: Ask, reach: Reach) -> Iterator[Looked]:
+    name = ask.instance_profile.rpartition("/")[2]
+    try:
+        with translated("look at instance profile", name):
+            api = client("iam", reach, attempts=_ATTEMPTS)
+            profile = api.get_instance_profile(InstanceProfileName=name)["InstanceProfile"]
+    except CloudMissing:
+        yield failed(
+            "instance profile", f"no instance profile {name}", "make one with terraform/modules/roles"
+        )
+        return
+    roles = [role["RoleName"] for role in profile["Roles"]]
+    if roles:
+        yield ok("instance profile", f"{name}: role {roles[0]}")
+    else:
+        yield failed(
+            "instance profile", f"instance profile {name} has no role", "add the drill machine's role"
+        )
+
+
+def _look_at_key(ask: Ask, reach: Reach) -> Iterator[Looked]:
+    if ask.kms_key_id is None:
+        yield ok("kms key", "the account's own for EBS")
+        return
+    key = ask.kms_key_id
+    try:
+        with translated("look at KMS key", key):
+            found = client("kms", reach, attempts=_ATTEMPTS).describe_key(KeyId=key)["KeyMetadata"]
+    except CloudMissing:
+        yield failed("kms key", f"no KMS key {key} in {ask.region}", "correct machines.ec2.kms_key_id")
+        return
+    state, usage = found.get("KeyState", "Enabled"), found.get("KeyUsage", "ENCRYPT_DECRYPT")
+    if state != "Enabled":
+        fix = "enable it" if state == "Disabled" else "cancel its deletion, or name another key"
+        yield failed(
+            "kms key", f"KMS key {key} is {_spaced(state)}, so no volume can be encrypted with it", fix
+        )
+    elif usage != "ENCRYPT_DECRYPT" or found.get("KeySpec", "SYMMETRIC_DEFAULT") != "SYMMETRIC_DEFAULT":
+        yield failed("kms key", f"KMS key {key} is not for encrypting volumes", "name a symmetric key")
+    else:
+        yield ok("kms key", f"{key} is enabled")
+
+
+def _look_at_template(ask: Ask, reach: Reach) -> Iterator[Looked]:
+    if ask.launch_template is None:
+        return
+    name = ask.launch_template
+    by = "LaunchTemplateIds" if name.startswith("lt-") else "LaunchTemplateNames"
+    try:
+        with translated("look at launch template", name):
+            client("ec2", reach).describe_launch_templates(**{by: [name]})
+    except CloudMissing:
+        fix = "correct machines.ec2.launch_template"
+        yield failed("launch template", f"no launch template {name} in {ask.region}", fix)
+        return
+    yield ok("launch template", name)
+
+
+_LOOKS: dict[str, Callable[[Ask, Reach], Iterator[Looked]]] = {
+    "instance profile": _look_at_profile,
+    "kms key": _look_at_key,
+    "launch template": _look_at_template,
+}
+
+
+# What depends on the type -----------------------------------------------------------------------------------
+
+
+def quotas(markets: Iterable[Market], reach: Reach) -> tuple[dict[Market, int], list[Looked]]:
+    """vCPUs that may run at once, by market; what is not known is not in it."""
+    known: dict[Market, int] = {}
+    looked: list[Looked] = []
+    for market in dict.fromkeys(markets):
+        code, called = QUOTAS[market]
+        try:
+            with translated("look at the quota", called):
+                api = client("service-quotas", reach, attempts=_ATTEMPTS)
+                value = api.get_service_quota(ServiceCode="ec2", QuotaCode=code)["Quota"]["Value"]
+        except REFUSED as error:
+            looked.append(unknown("quota", error))
+            continue
+        known[market] = int(value)
+        looked.append(ok("quota", f"{int(value)} vCPUs {market} ({called})"))
+    return known, looked
+
+
+def look_at_rights(ask: Ask, reach: Reach, image: Image, rung: Rung) -> Iterator[Looked]:
+    """Ask for a machine with DryRun: may one start it, and pass it its role. Nothing is started."""
+    ec2 = client("ec2", reach)
+    try:
+        ec2.run_instances(**_request(ask, image, rung))
+    except Exception as error:  # sorted below: what is not the cloud's goes on
+        if code_of(error) == "DryRunOperation":
+            yield ok("rights", f"a {rung.type} may be started in {rung.subnet}")
+            return
+        yield from _refused(error, rung)
+
+
+def _refused(error: Exception, rung: Rung) -> Iterator[Looked]:
+    try:
+        with translated("start", rung.type):
+            raise error
+    except CloudDenied as denied:
+        yield failed("rights", f"a machine may not be started ({denied.reason})", denied.hint)
+    except CloudUnreachable as silent:
+        yield unknown("rights", silent)
+    except REFUSED as refused:
+        yield failed("rights", f"a {rung.type} in {rung.subnet} is refused: {refused.reason}", refused.hint)
+
+
+def _request(ask: Ask, image: Image, rung: Rung) -> dict[str, Any]:
+    """As the machine's own request, as far as rights depend on it: tags, role, key, network."""
+    tags = {**ask.tags, "restoredrill:errand": "dry-run", "restoredrill:owner": ask.owner}
+    marked = [{"Key": key, "Value": value} for key, value in tags.items()]
+    ebs: dict[str, Any] = {"Encrypted": True, "VolumeType": "gp3", "DeleteOnTermination": True}
+    if ask.kms_key_id:
+        ebs["KmsKeyId"] = ask.kms_key_id
+    profile = "Arn" if ask.instance_profile.startswith("arn:") else "Name"
+    request: dict[str, Any] = {
+        "DryRun": True,
+        "ImageId": image.id,
+        "InstanceType": rung.type,
+        "MinCount": 1,
+        "MaxCount": 1,
+        "SubnetId": rung.subnet,
+        "SecurityGroupIds": list(ask.security_groups),
+        "IamInstanceProfile": {profile: ask.instance_profile},
+        "InstanceInitiatedShutdownBehavior": "terminate",
+        "MetadataOptions": {"HttpTokens": "required", "HttpPutResponseHopLimit": 1},
+        "BlockDeviceMappings": [{"DeviceName": image.root_device, "Ebs": ebs}],
+        "TagSpecifications": [
+            {"ResourceType": kind, "Tags": marked} for kind in ("instance", "volume", "network-interface")
+        ],
+    }
+    if rung.market == "spot":
+        request["InstanceMarketOptions"] = {
+            "MarketType": "spot",
+            "SpotOptions": {"SpotInstanceType": "one-time", "InstanceInterruptionBehavior": "terminate"},
+        }
+    return request
+
+
+def _spaced(state: str) -> str:
+    """`PendingDeletion` as people write it."""
+    return "".join(f" {letter.lower()}" if letter.isupper() else letter for letter in state).strip()
