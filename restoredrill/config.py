@@ -13,16 +13,13 @@ import tempfile
 from collections.abc import Iterator, Mapping
 from difflib import get_close_matches
 from pathlib import Path
-from typing import Any, get_args
 from urllib.parse import quote
 
-from pydantic import BaseModel, ValidationError
-from pydantic_core import ErrorDetails
-
-from restoredrill import secret, values, yaml_lines
+from restoredrill import secret, validating, values, yaml_lines
 from restoredrill.errors import ConfigError, SecretMissing, UsageError
 from restoredrill.model import VaultSpec
 from restoredrill.secret import Secret
+from restoredrill.service_settings import FILE, ServiceSettings
 from restoredrill.settings import NAME_PATTERN, DatabaseConfig, DatabaseFile
 
 _FILE_BYTES_MAX = 256 * 1024
@@ -33,7 +30,8 @@ _START = "`restoredrill init` writes a first file"
 
 
 def load(directory: Path) -> Mapping[str, DatabaseConfig]:
-    """Every `*.yaml` and `*.yml` in `directory`, by name, sorted. Hidden files are left alone.
+    """Every `*.yaml` and `*.yml` in `directory`, by name, sorted. Hidden files and `_service.yaml` are left
+    alone.
 
     Raises `ConfigError` with all problems of all files, one line each: `schedules/shop.yaml:12: drill.cron:
     …`.
@@ -80,28 +78,37 @@ def load_one(directory: Path, name: str) -> DatabaseConfig:
         raise ConfigError(error.thing, error.problems, hint=_hint(error.problems)) from None
 
 
+def service(directory: Path) -> ServiceSettings:
+    """What `_service.yaml` in `directory` says of the service itself; the defaults, where there is none.
+
+    Raises `ConfigError` with all its problems.
+    """
+    path = directory / FILE
+    if not os.path.lexists(path):  # a link that leads nowhere is a problem and no default
+        return ServiceSettings()
+    try:
+        return validating.validate(yaml_lines.parse(_read(path)), str(path), ServiceSettings)
+    except yaml_lines.Malformed as error:
+        problems = tuple(validating.malformed(error, str(path)))
+    except ConfigError as error:
+        problems = error.problems
+    raise ConfigError(str(path), problems, hint=_hint(problems, "README has what it may hold"))
+
+
 def parse(text: str, name: str, where: str) -> DatabaseConfig:
     """A file's text as a database. Raises `ConfigError`; `where` is what its problems start with."""
     problems = _name_problems(name, where)
     try:
         parsed = yaml_lines.parse(text)
         if not problems:
-            file = _validate(parsed, where)
+            file = validating.validate(parsed, where, DatabaseFile)
             return DatabaseConfig(name=name, **{key: getattr(file, key) for key in file.model_fields_set})
-        _validate(parsed, where)
+        validating.validate(parsed, where, DatabaseFile)
     except yaml_lines.Malformed as error:
-        problems += [f"{where}:{p.line}: {_spell(p.path)}{p.reason}" for p in error.problems]
+        problems += validating.malformed(error, where)
     except ConfigError as error:
         problems += error.problems
     raise ConfigError(where, tuple(problems))
-
-
-def _validate(parsed: yaml_lines.Parsed, where: str) -> DatabaseFile:
-    try:
-        return DatabaseFile.model_validate(parsed.data)
-    except ValidationError as error:
-        found = sorted((parsed.line(_path(e)), _spell(_path(e)) + _reason(e)) for e in error.errors())
-        raise ConfigError(where, tuple(f"{where}:{line}: {reason}" for line, reason in found)) from None
 
 
 def _name_problems(name: str, where: str) -> list[str]:
@@ -116,7 +123,8 @@ def _files(directory: Path) -> tuple[Path, ...]:
     except OSError as error:
         reason = "no such directory" if isinstance(error, FileNotFoundError) else str(error.strerror).lower()
         raise ConfigError(str(directory), (f"{directory}: {reason}",), hint=_START) from error
-    files = tuple(p for p in here if p.suffix in (".yaml", ".yml") and not p.name.startswith("."))
+    named = (p for p in here if p.suffix in (".yaml", ".yml") and p.name != FILE)
+    files = tuple(p for p in named if not p.name.startswith("."))
     if not files:
         raise ConfigError(str(directory), (f"{directory}: holds no .yaml file",), hint=_START)
     return files
@@ -145,77 +153,13 @@ def _read(path: Path) -> str:
 
 # What is said of a problem ----------------------------------------------------------------------------------
 
-_REASONS = {
-    "missing": "is missing",
-    "string_type": "must be a text; quotes make it one",
-    "int_type": "must be a whole number",
-    "int_from_float": "must be a whole number",
-    "bool_type": "must be true or false",
-    "tuple_type": "must be a list",
-    "model_type": "must have keys of its own below it",
-    "string_too_short": "must not be empty",
-    "too_short": "must not be an empty list",
-}
+_SCHEMA = "`restoredrill schema` prints what a file may hold"
 
 
-def _reason(error: ErrorDetails) -> str:
-    context = error.get("ctx", {})
-    match error["type"]:
-        case "extra_forbidden":
-            return _unknown_key(_path(error))
-        case "value_error":
-            return str(context["error"])
-        case "literal_error" | "enum":
-            return f"must be {str(context['expected']).replace(chr(39), '')}"
-        case "greater_than":
-            return f"must be more than {context['gt']:g}"
-        case "greater_than_equal":
-            return f"must be {context['ge']} or more"
-        case "less_than_equal":
-            return f"must be {context['le']} or less"
-        case "string_pattern_mismatch":
-            return "must not be blank" if context["pattern"] == r"\S" else f"must match {context['pattern']}"
-    return _REASONS.get(error["type"], error["msg"][:1].lower() + error["msg"][1:])
-
-
-def _unknown_key(path: yaml_lines.Path) -> str:
-    section = _section(path[:-1])
-    there = [field.alias or name for name, field in section.model_fields.items()]
-    near = get_close_matches(str(path[-1]), there, n=1)
-    return "unknown key; " + (f"did you mean {near[0]}?" if near else f"there is {', '.join(there)}")
-
-
-def _section(path: yaml_lines.Path) -> type[BaseModel]:
-    section: type[BaseModel] = DatabaseFile
-    for step in path:
-        if isinstance(step, str):
-            fields = {field.alias or name: field for name, field in section.model_fields.items()}
-            section = next(_models(fields[step].annotation))
-    return section
-
-
-def _models(annotation: Any) -> Iterator[type[BaseModel]]:
-    """The models a field's type is made of."""
-    if isinstance(annotation, type) and issubclass(annotation, BaseModel):
-        yield annotation
-    for part in get_args(annotation):
-        yield from _models(part)
-
-
-def _path(error: ErrorDetails) -> yaml_lines.Path:
-    return tuple(error["loc"])
-
-
-def _spell(path: yaml_lines.Path) -> str:
-    """`drill.checks[2].rows: `, or nothing for the whole file."""
-    spelt = "".join(f"[{step}]" if isinstance(step, int) else f".{step}" for step in path)
-    return f"{spelt.removeprefix('.')}: " if spelt else ""
-
-
-def _hint(problems: list[str] | tuple[str, ...]) -> str:
+def _hint(problems: list[str] | tuple[str, ...], otherwise: str = _SCHEMA) -> str:
     if any("must not stand here" in problem or "holds a password" in problem for problem in problems):
         return "secrets are referred to: ${NAME} is an environment variable, file:/path a file's content"
-    return "`restoredrill schema` prints what a file may hold"
+    return otherwise
 
 
 # Secrets and references -------------------------------------------------------------------------------------

@@ -232,3 +232,12 @@ class HistoryError(RestoredrillError):
 
 class NotDelivered(RestoredrillError):
     """A notice, a ticket or a ping did not arrive."""
+
+
+# Evidence ---------------------------------------------------------------------------------------------------
+
+
+class EvidenceUnfit(RestoredrillError):
+    """A key that can't sign or be held against a signature, or a file that is no evidence."""
+
+    exit_code = Exit.USAGE

@@ -8,12 +8,13 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from restoredrill import config, secret
-from restoredrill.errors import UsageError
+from restoredrill.errors import ToolMissing, UsageError, VaultMissing
 from restoredrill.machines.local import LocalMachine
 from restoredrill.model import BackupJob, Errand, Job, MachineFacts, Report, VaultSpec
-from restoredrill.protocols import Bill, Estate, Machine, Source
+from restoredrill.protocols import Bill, Estate, Machine, Source, Store
 from restoredrill.secret import Secret
 from restoredrill.settings import DatabaseConfig, Purpose
+from restoredrill.vault.layout import SIGNATURE, manifest_key
 from restoredrill.vault.opening import open_store
 from restoredrill.vault.sealing import AgeUnsealer
 from restoredrill.vault.store import VaultStore
@@ -21,6 +22,7 @@ from restoredrill.vault.store import VaultStore
 if TYPE_CHECKING:
     from restoredrill.aws.session import Reach
     from restoredrill.engines.postgres.target import PostgresTarget
+    from restoredrill.evidence.signing import Signer
 
 # Forms of a report that lie beside report.json in the vault, by file name.
 STORED_FORMS = {"report.html": "html"}
@@ -194,3 +196,46 @@ def render(report: Report) -> Mapping[str, str]:
     from restoredrill.reports.forms import FORMS
 
     return {name: FORMS[form](report) for name, form in STORED_FORMS.items()}
+
+
+# Evidence ---------------------------------------------------------------------------------------------------
+
+
+def signer(schedules: Path) -> "Signer | None":
+    """The key that `_service.yaml` names for evidence, if it names one.
+
+    Raises `ConfigError`, `SecretMissing`, `CloudError`, `EvidenceUnfit`, `ToolMissing`.
+    """
+    reference = config.service(schedules).evidence.key
+    if reference is None:
+        return None
+    try:
+        from restoredrill.evidence.signing import Signer
+    except ModuleNotFoundError as error:
+        hint = "pip install 'restoredrill[serve]'"
+        raise ToolMissing("import", str(error.name), "it is not installed", hint=hint) from error
+    return Signer(reveal(reference, "evidence.key").reveal())
+
+
+def sealed_render(store: Store, key: "Signer | None") -> Callable[[Report], Mapping[str, str]]:
+    """`render`, and with a key the signature under the report as it is going to be stored. It calls the vault
+    for the manifest that is signed, too: whoever uses it is ready for `VaultError`.
+    """
+    if key is None:
+        return render
+
+    def render_and_sign(report: Report) -> Mapping[str, str]:
+        from restoredrill.evidence.signing import sign
+
+        manifest = None if report.backup is None else _manifest(store, report.backup.id)
+        return {**render(report), SIGNATURE: sign(report.to_json().encode(), manifest, key).decode()}
+
+    return render_and_sign
+
+
+def _manifest(store: Store, backup: str) -> bytes | None:
+    """The bytes as they lie in the vault; None of a backup that is pruned by now, or has no id of ours."""
+    try:
+        return b"".join(store.fetch(manifest_key(backup)))
+    except VaultMissing:
+        return None

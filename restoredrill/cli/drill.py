@@ -1,9 +1,9 @@
 """`restoredrill drill NAME`: restore a backup on a throwaway machine, check it, say pass or fail."""
 
 import secrets
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import click
 
@@ -11,9 +11,9 @@ from restoredrill import clock, drill, picking, undecided, wiring, wiring_ec2
 from restoredrill.cli.forms import exit_of, report_answer, require_writable, show, write_forms
 from restoredrill.cli.frame import Answer, Context
 from restoredrill.cli.frame import command as new_command
-from restoredrill.drill import Hands
+from restoredrill.drill import Hands, Render
 from restoredrill.durations import parse_duration
-from restoredrill.errors import PlanUnmet, UsageError, VaultMissing
+from restoredrill.errors import PlanUnmet, RestoredrillError, UsageError, VaultMissing
 from restoredrill.model import Finding, Job, Manifest, Report, make_id
 from restoredrill.picking import DrillRequest
 from restoredrill.protocols import Progress
@@ -23,6 +23,10 @@ from restoredrill.settings import DatabaseConfig
 from restoredrill.vault.catalog import Listing, VaultBackups
 from restoredrill.vault.journal import VaultJournal
 from restoredrill.vault.sealing import require_fitting_key
+from restoredrill.vault.store import VaultStore
+
+if TYPE_CHECKING:
+    from restoredrill.evidence.signing import Signer
 
 
 class _Duration(click.ParamType[float]):
@@ -68,12 +72,14 @@ def command(
             raise UsageError("resume", resume, "what it does is settled: it takes no other option")
         report = _resume(context, database, resume)
     else:
+        key = wiring.signer(context.schedules)  # better missed before a drill than after it
         planned = _planned(database, _request(database, pick, machine, keep))
+        planned = replace(planned, render=wiring.sealed_render(planned.store, key))
         if dry_run and planned.job is not None:
             return _answer(planned)
         report = planned.report or _conduct(context, database, planned)
         if planned.report is not None and not dry_run:
-            planned.journal.save(report, wiring.render(report))
+            planned.journal.save(report, planned.render(report))
     write_forms(report, forms)
     return report_answer(report, exit_of(report))
 
@@ -82,10 +88,12 @@ def command(
 class _Planned:
     """A drill before anything is done: its job, or the report that there can be none."""
 
+    store: VaultStore
     journal: VaultJournal
     job: Job | None = None
     backup: Manifest | None = None
     report: Report | None = None
+    render: Render = wiring.render
 
 
 def _planned(database: DatabaseConfig, request: DrillRequest) -> _Planned:
@@ -96,15 +104,15 @@ def _planned(database: DatabaseConfig, request: DrillRequest) -> _Planned:
     drill_id = make_id(started_at, secrets.token_hex(4))
     backup = _choose(request, VaultBackups(store).look(), journal, seed=int(drill_id[-8:], 16))
     if isinstance(backup, Finding):
-        return _Planned(journal, report=undecided.hopeless(request, drill_id, backup, started_at))
+        return _Planned(store, journal, report=undecided.hopeless(request, drill_id, backup, started_at))
     if request.provider == "local":
         require_fitting_key(backup.recipients, wiring.unsealer(request.decrypt_with, database.name))
-        return _Planned(journal, picking.make_job(request, drill_id, backup, started_at), backup)
+        return _Planned(store, journal, picking.make_job(request, drill_id, backup, started_at), backup)
     try:
         plan = wiring_ec2.plan_drill(database, spec, backup, journal, store, started_at)
     except PlanUnmet as error:
-        return _Planned(journal, report=undecided.unmet(request, drill_id, backup, error, started_at))
-    return _Planned(journal, picking.make_job(request, drill_id, backup, started_at, plan), backup)
+        return _Planned(store, journal, report=undecided.unmet(request, drill_id, backup, error, started_at))
+    return _Planned(store, journal, picking.make_job(request, drill_id, backup, started_at, plan), backup)
 
 
 def _request(
@@ -156,7 +164,7 @@ def _conduct(context: Context, database: DatabaseConfig, planned: _Planned) -> R
     if job.plan is not None:
         context.tell(plan_text(job.plan, job, backup))
     with context.progress() as progress:
-        return drill.conduct(job, backup, _hands(database, job, planned.journal, progress))
+        return drill.conduct(job, backup, _hands(database, job, planned.journal, planned.render, progress))
 
 
 def _resume(context: Context, database: DatabaseConfig, name: str) -> Report:
@@ -171,15 +179,27 @@ def _resume(context: Context, database: DatabaseConfig, name: str) -> Report:
         raise UsageError("resume", name, f"it is a drill of {job.database}")
     backups = VaultBackups(store).look().manifests
     backup = next((one for one in backups if one.id == job.backup), None)
+    render = wiring.sealed_render(store, _signer_if_any(context))
     with context.progress() as progress:
-        return drill.resume(job, backup, _hands(database, job, journal, progress))
+        return drill.resume(job, backup, _hands(database, job, journal, render, progress))
 
 
-def _hands(database: DatabaseConfig, job: Job, journal: VaultJournal, progress: Progress) -> Hands:
+def _signer_if_any(context: Context) -> "Signer | None":
+    """A drill that is under way comes to its end, signed or not: its machine must not live on for a key."""
+    try:
+        return wiring.signer(context.schedules)
+    except RestoredrillError as error:
+        context.warn(f"the report will not be signed: {error}")
+        return None
+
+
+def _hands(
+    database: DatabaseConfig, job: Job, journal: VaultJournal, render: Render, progress: Progress
+) -> Hands:
     return Hands(
         machine=wiring.machine(job.provider, database, job.vault, job.decrypt_with),
         journal=journal,
-        render=wiring.render,
+        render=render,
         watch=lambda event: show(event, progress),
         bill=wiring.bill(job.provider, database),
         facts=wiring.facts(job.provider, database),

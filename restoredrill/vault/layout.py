@@ -8,6 +8,8 @@ from restoredrill.model import ID_PATTERN
 BACKUPS = "backups/"
 DRILLS = "drills/"
 JOBS = "jobs/"  # backups that a machine takes, while it does
+TASKS = "tasks/"  # what became of what was to be done
+SIGNATURE = "report.dsse.json"  # beside a report, where there is a key to sign with
 SCRATCH = "scratch/"  # what probes write and remove
 UNFINISHED = ".unfinished"  # a folder vault's half-written files; never listed
 
@@ -80,6 +82,11 @@ def report_key(drill: str) -> str:
 def errand_folder(backup: str) -> str:
     """`jobs/<backup id>/`: where a machine that takes a backup finds its job and leaves its words."""
     return f"{JOBS}{_checked_id('backup', backup)}/"
+
+
+def task_key(task: str) -> str:
+    """What became of a task."""
+    return f"{TASKS}{_checked_id('task', task)}.json"
 
 
 def agent_log_key(folder: str, attempt: int) -> str:

@@ -50,7 +50,8 @@ ARROWS: dict[str, tuple[str, ...]] = {
     "ec2_settings": (*VOCABULARY, "values"),
     "service_settings": (*VOCABULARY, "values"),
     "settings": (*VOCABULARY, "cron", "ec2_settings", "expect", "service_settings", "values"),
-    "config": (*VOCABULARY, "settings", "values", "yaml_lines"),
+    "validating": (*LEAVES, "yaml_lines"),
+    "config": (*VOCABULARY, "service_settings", "settings", "validating", "values", "yaml_lines"),
     "advice": (*VOCABULARY, "settings"),
     "bundle": (*ADAPTER,),
     # adapters: neither each other nor the stories
@@ -62,7 +63,7 @@ ARROWS: dict[str, tuple[str, ...]] = {
     "vault": ADAPTER,
     "history": ADAPTER,
     "messages": ADAPTER,
-    "evidence": ADAPTER,
+    "evidence": (*ADAPTER, "reports"),
     "web": (*ADAPTER, "reports"),
     # stories: no vendor, no adapter, only what a protocol says
     "telling": STORY,
