@@ -39,7 +39,7 @@ def content(source: Fingerprint, restored: Fingerprint) -> CheckResult:
         return _not_run(name, gap, findings)
     rows = sum(table.rows for table in source.tables)
     how = "all the same" if name == "content" else "counted and not compared"
-    return _result(name, findings, f"{rows} rows of {len(source.tables)} tables, {how}")
+    return _result(name, findings, f"{rows} rows of {len(source.tables)} tables, {how}", rows)
 
 
 def _gap(source: Fingerprint, restored: Fingerprint) -> str:
@@ -55,11 +55,17 @@ def _gap(source: Fingerprint, restored: Fingerprint) -> str:
     return ""
 
 
-def _result(name: str, findings: tuple[Finding, ...], well: str) -> CheckResult:
+def _result(
+    name: str, findings: tuple[Finding, ...], well: str, measured: float | None = None
+) -> CheckResult:
     bad = [f for f in findings if f.severity.fails]
-    outcome = Outcome.FAILED if bad else Outcome.PASSED
     return CheckResult(
-        name=name, kind=name, outcome=outcome, detail=_summary(bad) if bad else well, findings=findings
+        name=name,
+        kind=name,
+        outcome=Outcome.FAILED if bad else Outcome.PASSED,
+        detail=_summary(bad) if bad else well,
+        measured=measured,
+        findings=findings,
     )
 
 

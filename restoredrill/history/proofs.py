@@ -39,7 +39,7 @@ class DatabaseProofs:
             query = query.where(table.c.database == database)
         if since is not None:
             query = query.where(table.c.started_at >= since)
-        query = query.order_by(table.c.started_at.desc(), table.c.drill.desc()).limit(limit)
+        query = query.order_by(table.c.started_at.desc(), table.c.drill.desc(), table.c.database).limit(limit)
         with self._access.reading("drills") as connection:
             return tuple(restored(DrillRow, stored) for stored in connection.scalars(query))
 
@@ -49,7 +49,7 @@ class DatabaseProofs:
         query = select(table.c.document)
         if database is not None:
             query = query.where(table.c.database == database)
-        query = query.order_by(table.c.taken_at.desc(), table.c.backup.desc())
+        query = query.order_by(table.c.taken_at.desc(), table.c.backup.desc(), table.c.database)
         with self._access.reading("backups") as connection:
             return tuple(restored(BackupRow, stored) for stored in connection.scalars(query))
 

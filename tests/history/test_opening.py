@@ -100,7 +100,7 @@ from tests.history.samples import a_drill, a_task
 
 sys.stdin.readline()
 history = open_history(sys.argv[1])
-for number in range(20):
+for number in range(8):
     history.tasks.add(a_task(number, sys.argv[2]))
     history.proofs.note_drills([a_drill(number, sys.argv[2]), a_drill(0, "0000")])
 history.close()
@@ -112,7 +112,7 @@ def test_many_processes_open_and_write_at_once(url: str) -> None:
     argv = [sys.executable, "-c", OPEN_AND_ADD, url]
     processes = [
         subprocess.Popen([*argv, f"000{n}"], cwd=REPOSITORY, stdin=subprocess.PIPE, text=True)
-        for n in range(1, 5)
+        for n in range(1, 4)
     ]
     for process in processes:
         assert process.stdin is not None
@@ -120,10 +120,10 @@ def test_many_processes_open_and_write_at_once(url: str) -> None:
         process.stdin.flush()
     for process in processes:
         process.communicate(timeout=120)
-    assert [process.returncode for process in processes] == [0] * 4
+    assert [process.returncode for process in processes] == [0] * 3
     with open_history(url) as history:
-        assert len(history.tasks.open()) == 20, "of a schedule's time there is one"
-        assert len(history.proofs.drills()) == 4 * 20 + 1
+        assert len(history.tasks.open()) == 8, "of a schedule's time there is one"
+        assert len(history.proofs.drills()) == 3 * 8 + 1
 
 
 # What may be wrong ------------------------------------------------------------------------------------------
