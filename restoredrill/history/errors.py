@@ -71,7 +71,7 @@ def _why(error: exc.SQLAlchemyError) -> tuple[str, str]:
     if isinstance(error, exc.TimeoutError):
         return "every connection is in use", "is the server slow?"
     if origin is None:
-        return _line(error), ""
+        return secret.redact(str(error.args[0] if error.args else type(error).__name__)).lower(), ""
     if isinstance(origin, sqlite3.Error):
         return _why_sqlite(origin)
     state = getattr(origin, "sqlstate", None)
@@ -82,7 +82,7 @@ def _why(error: exc.SQLAlchemyError) -> tuple[str, str]:
             return _POSTGRES[code]
     # The server's first line only: its detail may quote what was to be written.
     said = getattr(getattr(origin, "diag", None), "message_primary", None) or type(origin).__name__
-    return secret.redact(f"{said} ({state})".lower()), ""
+    return f"{secret.redact(said).lower()} ({state})", ""
 
 
 def _why_sqlite(error: sqlite3.Error) -> tuple[str, str]:
@@ -97,14 +97,15 @@ def _without_state(error: exc.SQLAlchemyError, origin: BaseException) -> tuple[s
     said = _line(origin)
     if "authentication failed" in said or "no password supplied" in said:
         return _POSTGRES["28"]
-    if "does not exist" in said and "database" in said:
-        return _POSTGRES["3D000"]
+    if "does not exist" in said and ("database " in said or "role " in said):
+        return _POSTGRES["3D000" if "database " in said else "28"]
     if isinstance(error, exc.OperationalError):
         return f"unreachable: {said}", "is the server up, and the network?"
     return said, ""
 
 
 def _line(error: BaseException) -> str:
-    """The last line that an error says, which is where libpq names the cause."""
-    lines = [line.strip() for line in str(error).splitlines() if line.strip()]
-    return secret.redact((lines or [type(error).__name__])[-1].lower().rstrip("."))
+    """The line that names the cause: libpq says more before and after it."""
+    lines = [line.strip(" \t-") for line in secret.redact(str(error)).splitlines() if line.strip()]
+    telling = [line for line in lines if "failed: " in line or "FATAL" in line]
+    return (telling or lines or [type(error).__name__])[0].lower().rstrip(".")

@@ -4,13 +4,15 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 
-from sqlalchemy import ColumnElement, Connection, Table, delete, exists, select
+from sqlalchemy import ColumnElement, Connection, Table, delete, exists, select, tuple_
 
 from restoredrill.history import schema
 from restoredrill.history.access import Access, portions, upsert
 from restoredrill.history.proofs import backup_columns, drill_columns
 from restoredrill.history.tasks import columns
 from restoredrill.records import BackupRow, DrillRow, Task
+
+_PORTION = 5000  # rows in one transaction, a tenth of a second or so
 
 
 @dataclass(frozen=True)
@@ -90,26 +92,36 @@ class Index:
             self._take(connection, database, found)
 
     def forget(self, before: datetime, before_id: str) -> Forgotten:
-        """Let go what is older: drills and final tasks by their id, what was told or done by its time.
-        Backups are the vault's, and what waits is nobody's to drop.
+        """Let go what is older: drills and final tasks by their id, what was told or done by its time; in
+        portions, so that nobody waits long for a turn. Backups are the vault's, and what waits is nobody's to
+        drop.
         """
         drills, tasks, notices, audit = schema.drills, schema.tasks, schema.notices, schema.audit
-        sent = schema.deliveries
+        sent, blanks = schema.deliveries, schema.blanks
         pending = exists().where(sent.c.key == notices.c.key, sent.c.pending_at.is_not(None))
-        with self._access.writing("less") as connection:
+        self._drop(blanks, blanks.c.id < before_id, blanks.c.kind != "backup")
+        return Forgotten(
+            drills=self._drop(drills, drills.c.started_at < before, drills.c.drill < before_id),
+            tasks=self._drop(tasks, tasks.c.id < before_id, tasks.c.settled_at.is_not(None)),
+            notices=self._drop(notices, notices.c.at < before, ~pending),
+            audit=self._drop(audit, audit.c.at < before),
+        )
 
-            def removed(table: Table, *which: ColumnElement[bool]) -> int:
-                return connection.execute(delete(table).where(*which)).rowcount
-
-            counts = Forgotten(
-                drills=removed(drills, drills.c.drill < before_id),
-                tasks=removed(tasks, tasks.c.id < before_id, tasks.c.settled_at.is_not(None)),
-                notices=removed(notices, notices.c.at < before, ~pending),
-                audit=removed(audit, audit.c.at < before),
-            )
-            removed(schema.blanks, schema.blanks.c.id < before_id, schema.blanks.c.kind != "backup")
-            removed(sent, sent.c.pending_at.is_(None), ~exists().where(notices.c.key == sent.c.key))
-        return counts
+    def _drop(self, table: Table, *which: ColumnElement[bool]) -> int:
+        """Delete these rows, and how many they were."""
+        keys = list(table.primary_key)
+        some = select(*keys).where(*which).limit(_PORTION)
+        sent, dropped = schema.deliveries, 0
+        if table is schema.notices:  # asked for twice, it must be the same portion
+            some = some.order_by(table.c.at, table.c.key)
+        while True:
+            with self._access.writing("less") as connection:
+                if table is schema.notices:
+                    connection.execute(delete(sent).where(sent.c.key.in_(some)))
+                count = connection.execute(delete(table).where(tuple_(*keys).in_(some))).rowcount
+            dropped += count
+            if count < _PORTION:
+                return dropped
 
     def _take(self, connection: Connection, database: str, found: Findings) -> None:
         drills = [drill_columns(row, row.drill in found.settled) for row in found.drills]

@@ -57,7 +57,7 @@ def _sqlite(url: str, migrations: Path) -> DatabaseHistory:
     with translated("open", str(path)):
         _make_file(path)
         place = URL.create("sqlite", database=str(path))
-        engine = create_engine(place, connect_args={"timeout": BUSY_S}, pool_size=5)
+        engine = create_engine(place, connect_args={"timeout": BUSY_S}, hide_parameters=True)
         event.listen(engine, "connect", _on_sqlite)
         event.listen(engine, "begin", _begin)
     access = Access(engine, str(path))
@@ -113,7 +113,7 @@ def _postgres(url: str, migrations: Path) -> DatabaseHistory:
         raise UsageError("open", "the history", "its url can't be read", hint=_HINT) from error
     settings = {name: value for name, value in _POSTGRES_DEFAULTS.items() if name not in query}
     with translated("open", thing):
-        engine = create_engine("postgresql+psycopg://", pool_pre_ping=True, pool_size=5, pool_timeout=30)
+        engine = create_engine("postgresql+psycopg://", pool_pre_ping=True, hide_parameters=True)
         event.listen(engine, "do_connect", functools.partial(_connect, url, settings))
         event.listen(engine, "connect", _on_postgres)
     access = Access(engine, thing)

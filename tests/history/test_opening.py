@@ -210,7 +210,7 @@ def test_a_full_disk_is_said_and_what_was_there_stays(small_disk: Path) -> None:
 
 def test_a_server_that_is_not_there_is_said_without_a_password() -> None:
     url = f"postgresql://me:pa55word%2F@127.0.0.1:{free_port()}/history"
-    with pytest.raises(HistoryError, match="unreachable") as caught:
+    with pytest.raises(HistoryError, match=r"unreachable: .*connection refused") as caught:
         open_history(url)
     assert caught.value.thing.startswith("postgresql://me@127.0.0.1:")
     told = f"{caught.value}{caught.value.hint}"
@@ -230,6 +230,8 @@ def test_a_password_is_used_and_a_database_that_is_not_there_is_said(tcp_server:
     open_history(tcp_server.tcp_url(name)).close()
     with pytest.raises(HistoryError, match="there is no such database"):
         open_history(tcp_server.tcp_url("nowhere"))
+    with pytest.raises(HistoryError, match="the login was refused"):
+        open_history(tcp_server.url_as("nobody_here", name))
     tcp_server.drop(name)
 
 
