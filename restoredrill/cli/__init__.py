@@ -19,6 +19,7 @@ COMMANDS = {
     "serve": "run backups and drills by their cron lines",
     "leases": "list what lives, with age and cost",
     "reap": "end machines that outlived their lease",
+    "evidence": "one signed archive for an auditor, and the check of it",
     "history": "look after the index of past drills, backups and tasks",
     "prune": "delete backups that `keep` does not name",
     "schema": "print the JSON Schema of a file",

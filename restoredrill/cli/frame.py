@@ -132,15 +132,18 @@ def command(function: Callable[..., Answer]) -> click.Command:
     return click.Command(name, callback=call, params=[*own, *_shared()], help=function.__doc__, **_HELP)
 
 
-def group(table: Mapping[str, str], package: str, words: str) -> click.Group:
-    """A command that consists of others: `table` and `package` as for `run`, `words` what it is for."""
+def group(table: Mapping[str, str], package: str, words: str, *, otherwise: str = "") -> click.Group:
+    """A command that consists of others: `table` and `package` as for `run`, `words` what it is for;
+    `otherwise` names the one that is meant where none is named.
+    """
 
     def remember(schedules: Path | None, as_json: bool) -> None:
         said: _Said = click.get_current_context().obj
         said.schedules, said.json = schedules or said.schedules, as_json or said.json
 
     name = package.rpartition(".")[2]
-    return _Commands(table, package, name=name, callback=remember, params=_shared(), help=words, **_HELP)
+    more = {"callback": remember, "params": _shared(), "help": words, **_HELP}
+    return _Commands(table, package, otherwise, name=name, **more)
 
 
 _HELP: dict[str, Any] = {"context_settings": {"help_option_names": ["-h", "--help"]}}
@@ -159,10 +162,11 @@ def _shared() -> list[click.Parameter]:
 class _Commands(click.Group):
     """Imports a command's module when that command is used."""
 
-    def __init__(self, table: Mapping[str, str], package: str, **settings: Any) -> None:
+    def __init__(self, table: Mapping[str, str], package: str, otherwise: str = "", **settings: Any) -> None:
         super().__init__(**settings)
         self._table = table
         self._package = package
+        self._otherwise = otherwise
 
     def list_commands(self, ctx: click.Context) -> list[str]:
         return list(self._table)
@@ -177,6 +181,8 @@ class _Commands(click.Group):
     def resolve_command(
         self, ctx: click.Context, args: list[str]
     ) -> tuple[str | None, click.Command | None, list[str]]:
+        if args[0] not in self._table and self._otherwise:
+            args = [self._otherwise, *args]
         if args[0] not in self._table:
             near = get_close_matches(args[0], self._table, n=1)
             hint = f"did you mean {near[0]}?" if near else f"`{ctx.command_path} --help` lists them"

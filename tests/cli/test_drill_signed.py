@@ -56,7 +56,7 @@ def store_manifest(host: Path) -> bytes:
 
 
 def test_the_report_of_a_drill_that_ran_is_signed_with_its_backups_manifest(host: Path) -> None:
-    """The backup is nothing but a manifest, so the drill can not pass; what it says is signed all the same."""
+    """The backup is nothing but a manifest, so it can not pass; what it says is signed all the same."""
     body = store_manifest(host)
     code, told, _ = drilled(host)
     assert (code, told["verdict"]) in ((1, "failed"), (3, "inconclusive"))
