@@ -2,6 +2,8 @@
 build/screenshots/evidence-*.
 """
 
+import importlib.resources
+import importlib.util
 from collections.abc import Iterator
 from datetime import UTC, datetime
 from pathlib import Path
@@ -64,6 +66,30 @@ def test_it_renders_in_peace_and_fits(browser: Browser, tmp_path: Path, name: st
         urls = [event["params"]["request"]["url"] for event in sent]
         assert [url for url in urls if not url.startswith("data:")] == [page.as_uri()]
     browser.pdf(SCREENSHOTS / f"evidence-{name}.pdf")
+
+
+def test_it_prints_on_a4_without_a_cut(browser: Browser, tmp_path: Path) -> None:
+    page = SCREENSHOTS / "evidence-eventful.html"
+    page.parent.mkdir(parents=True, exist_ok=True)
+    page.write_text(summary.as_html(coverage_of("eventful", tmp_path), KEY.keyid))
+    browser.show(page, width=703, dark=True, media="print")  # 186 mm at 96 dots an inch
+    assert browser.ask("document.documentElement.scrollWidth") <= 703
+    browser.screenshot(SCREENSHOTS / "evidence-eventful-print.png")
+
+
+@pytest.mark.parametrize(("width", "dark"), [(1100, False), (1100, True), (375, False)])
+def test_axe_finds_no_barrier(browser: Browser, tmp_path: Path, width: int, dark: bool) -> None:
+    if importlib.util.find_spec("axe_core_python") is None:
+        missing("no axe-core (pip install axe-core-python)")
+    axe = importlib.resources.files("axe_core_python").joinpath("axe.min.js").read_text()
+    page = tmp_path / "evidence.html"
+    page.write_text(summary.as_html(coverage_of("eventful", tmp_path), KEY.keyid))
+    browser.show(page, width=width, dark=dark)
+    browser.ask(f"{axe};0")
+    found = browser.ask(
+        "axe.run().then(r => r.violations.map(v => [v.id, v.nodes.map(n => n.failureSummary)]))"
+    )
+    assert found == []
 
 
 def test_gaps_are_named_before_anything_that_is_good(tmp_path: Path) -> None:

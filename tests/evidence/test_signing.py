@@ -5,6 +5,8 @@ import json
 from typing import Any
 
 import pytest
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
+from cryptography.hazmat.primitives.serialization import load_pem_public_key
 
 from restoredrill.errors import EvidenceUnfit, Exit
 from restoredrill.evidence import statements
@@ -46,6 +48,16 @@ def test_what_is_signed_is_an_in_toto_statement_in_a_dsse_envelope() -> None:
     assert statement["_type"] == "https://in-toto.io/Statement/v1"
     assert set(statement) == {"_type", "subject", "predicateType", "predicate"}
     assert [set(one["digest"]) for one in statement["subject"]] == [{"sha256"}, {"sha256"}]
+
+
+def test_it_can_be_checked_without_us_as_the_note_in_an_archive_says() -> None:
+    """Ed25519 over "DSSEv1 LENGTH TYPE LENGTH PAYLOAD"."""
+    envelope = json.loads(sign(REPORT, MANIFEST, Signer(PRIVATE)))
+    kind, payload = envelope["payloadType"].encode(), base64.b64decode(envelope["payload"])
+    signed = b" ".join((b"DSSEv1", b"%d" % len(kind), kind, b"%d" % len(payload), payload))
+    key = load_pem_public_key(PUBLIC.encode())
+    assert isinstance(key, Ed25519PublicKey)
+    key.verify(base64.b64decode(envelope["signatures"][0]["sig"]), signed)
 
 
 def test_without_a_manifest_the_report_alone_is_signed() -> None:
