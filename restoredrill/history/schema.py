@@ -55,10 +55,11 @@ def _name() -> TypeEngine[str]:
     return Text().with_variant(Text(collation="C"), "postgresql")
 
 
-def _costly(name: str, table: Table) -> None:
-    """What `spent_usd` reads: rows that cost something, and nothing else of them."""
+def _costly(name: str, table: Table, *others: str) -> None:
+    """All that `spent_usd` reads, of rows that cost something: it looks at no row itself."""
     cost = text("usd > 0")
-    Index(name, table.c.started_at, table.c.usd, sqlite_where=cost, postgresql_where=cost)
+    columns = [table.c[column] for column in ("started_at", "usd", *others)]
+    Index(name, *columns, sqlite_where=cost, postgresql_where=cost)
 
 
 drills = Table(
@@ -113,7 +114,7 @@ tasks = Table(
 Index(f"{PREFIX}tasks_slot", tasks.c.database, tasks.c.kind, tasks.c.slot, unique=True)
 Index(f"{PREFIX}tasks_open", tasks.c.settled_at, tasks.c.due_at)
 Index(f"{PREFIX}tasks_past", tasks.c.database, tasks.c.settled_at)
-_costly(f"{PREFIX}tasks_usd", tasks)
+_costly(f"{PREFIX}tasks_usd", tasks, "database", "id")
 
 notices = Table(
     f"{PREFIX}notices",

@@ -29,9 +29,9 @@ def _instant() -> sa.types.TypeEngine[datetime]:
     return sa.DateTime(timezone=True)
 
 
-def _costly(table: str) -> None:
+def _costly(table: str, *others: str) -> None:
     cost = sa.text("usd > 0")
-    columns = ["started_at", "usd"]
+    columns = ["started_at", "usd", *others]
     op.create_index(f"{_P}{table}_usd", f"{_P}{table}", columns, sqlite_where=cost, postgresql_where=cost)
 
 
@@ -84,7 +84,7 @@ def _tasks() -> None:
     op.create_index(f"{table}_slot", table, ["database", "kind", "slot"], unique=True)
     op.create_index(f"{table}_open", table, ["settled_at", "due_at"])
     op.create_index(f"{table}_past", table, ["database", "settled_at"])
-    _costly("tasks")
+    _costly("tasks", "database", "id")
 
 
 def _outbox() -> None:
