@@ -26,6 +26,7 @@ _PYTHON_BY_NAME: tuple[tuple[str, str], ...] = (
     (r"ubuntu-jammy-22\.04", "3.10"),
     (r"ubuntu-.*-26\.04", "3.14"),
 )
+_AMAZON = "al2023-"
 _ALWAYS_THERE = frozenset({"plpgsql"})
 
 
@@ -38,6 +39,8 @@ class Image:
     architecture: str
     root_device: str
     root_gb: int
+    state: str = "available"
+    root_kind: str = "ebs"
     tags: Mapping[str, str] = field(default_factory=dict)
 
     @property
@@ -86,6 +89,8 @@ def _image(entry: Mapping[str, Any]) -> Image:
         architecture=entry.get("Architecture", ""),
         root_device=root,
         root_gb=max(sizes, default=0) or 8,
+        state=entry.get("State", "available"),
+        root_kind=entry.get("RootDeviceType", "ebs"),
         tags={tag["Key"]: tag["Value"] for tag in entry.get("Tags", ())},
     )
 
@@ -93,7 +98,11 @@ def _image(entry: Mapping[str, Any]) -> Image:
 def look(ask: Ask, image: Image) -> Iterator[Looked]:
     """Does the image do for the machine that is asked for."""
     called = f"{image.id} ({image.name})" if image.name else image.id
-    if image.architecture == ask.architecture:
+    if image.state != "available":
+        yield failed("image", f"image {called} is {image.state}", "name one that is available")
+    elif image.root_kind != "ebs":
+        yield failed("image", f"image {called} does not start from EBS", "name one that does")
+    elif image.architecture == ask.architecture:
         yield ok("image", f"{called}, {image.architecture}, {image.root_gb} GB")
     else:
         yield failed(
@@ -110,7 +119,13 @@ def look_at_bundles(ask: Ask, image: Image) -> Iterator[Looked]:
     wanted = f"{platform} and Python {image.python or '3.11 or later'}"
     if fitting:
         yield ok("agent", ", ".join(bundle.name for bundle in fitting))
-        if image.python is None:
+        if image.name.startswith(_AMAZON):
+            yield note(
+                "python",
+                f"{image.name} brings no Python that is new enough: it is installed as the machine boots",
+                "let the subnets reach Amazon Linux's repositories, which are in S3",
+            )
+        elif image.python is None:
             yield note("python", f"nothing says which Python {image.id} has", f"tag it {PYTHON_TAG}=3.11")
         return
     there = ", ".join(f"{b.platform} with Python {b.python}" for b in ask.bundles) or "none at all"
@@ -169,10 +184,11 @@ def look_at_postgres(ask: Ask, image: Image, major: int, extensions: Sequence[st
             return
     fix = (
         f"build a bundle with it (`restoredrill agent build`), or tag an image that has it with "
-        f"{POSTGRES_TAG}={major} and {EXTENSIONS_TAG}"
+        f"{POSTGRES_TAG}={major or 17} and {EXTENSIONS_TAG}"
     )
     if not there:
-        yield failed("postgresql", f"neither image {image.id} nor a bundle brings PostgreSQL {major}", fix)
+        wanted = f"PostgreSQL {major}" if major else "a PostgreSQL"
+        yield failed("postgresql", f"neither image {image.id} nor a bundle brings {wanted}", fix)
         return
     # The one that is nearest to enough: whoever mends this mends it there.
     nearest = min(there, key=lambda server: (_major(server.version) < major, len(lacking[server])))

@@ -32,12 +32,16 @@ class Network:
 
 def survey(ask: Ask, reach: Reach) -> Network:
     """Look at subnets, security groups and routes. Raises nothing of the cloud's."""
-    ec2 = client("ec2", reach)
     looked: list[Looked] = []
     try:
-        found = _subnets(ec2, ask)
+        with translated("look at subnets in", ask.region):
+            ec2 = client("ec2", reach)
+            found = _subnets(ec2, ask)
     except REFUSED as error:
-        return Network(looked=(unknown("subnets", error),))
+        # A machine is asked for by its zone, which only this look tells: there is no plan without it.
+        return Network(
+            looked=(failed("subnets", f"the subnets can't be looked at: {error.reason}", error.hint),)
+        )
     looked += _look_at_subnets(ask, found)
     vpcs = sorted({subnet.vpc for subnet in found})
     if len(vpcs) == 1:
@@ -59,8 +63,7 @@ def _tried(name: str, look: Any) -> list[Looked]:
 
 def _subnets(ec2: Any, ask: Ask) -> tuple[Subnet, ...]:
     # By filter and not by id: one that is missing must not hide the others.
-    with translated("look at subnets in", ask.region):
-        answer = ec2.describe_subnets(Filters=[_named("subnet-id", ask.subnets)])
+    answer = ec2.describe_subnets(Filters=[_named("subnet-id", ask.subnets)])
     found = {
         entry["SubnetId"]: Subnet(entry["SubnetId"], entry["AvailabilityZone"], entry["VpcId"])
         for entry in answer["Subnets"]
@@ -166,7 +169,7 @@ class _Ways:
     def _of(self, service: str) -> Iterator[Mapping[str, Any]]:
         for endpoint in self.endpoints:
             usable = str(endpoint.get("State", "available")).lower() == "available"
-            if usable and endpoint["ServiceName"] == f"com.amazonaws.{self.region}.{service}":
+            if usable and str(endpoint["ServiceName"]).endswith(f".amazonaws.{self.region}.{service}"):
                 yield endpoint
 
 

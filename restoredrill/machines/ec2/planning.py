@@ -62,9 +62,10 @@ def _draft(ask: Ask, reach: Reach) -> _Draft:
     looked += more
     if not picked.rungs:
         return _Draft((*looked, *_nothing(ask, picked, looked)))
-    looked += preflight.look_at_rights(ask, reach, seen.image, picked.rungs[0])
     looked += _budget(ask, picked, phases)
-    return _Draft(tuple(looked), _plan(ask, seen.image, load, need, phases, picked, costs, looked))
+    planned = _plan(ask, seen.image, load, need, phases, picked, costs, looked)
+    looked += preflight.look_at_rights(ask, reach, planned)
+    return _Draft(tuple(looked), planned.model_copy(update={"notes": preflight.notes(looked)}))
 
 
 # What it has to hold ----------------------------------------------------------------------------------------
@@ -108,7 +109,7 @@ def _pick(
     zones = sorted({subnet.zone for subnet in subnets})
     offered, more = _offered(reach, [type_.name for type_ in fit], zones)
     quota, about_quota = preflight.quotas(markets, reach)
-    costs = prices.look_up(reach, fit, zones, spot="spot" in markets, at=ask.at)
+    costs = prices.look_up(reach, types, fit, zones, spot="spot" in markets, at=ask.at)
     looked += [*more, *about_quota, *(note("prices", line) for line in costs.notes)]
     looked.append(ok("prices", costs.said))
     terms = Terms(
@@ -150,7 +151,7 @@ def _types(ask: Ask, reach: Reach) -> tuple[tuple[Type, ...], list[Looked]]:
     for name in wrong:
         looked.append(failed("instance types", f"{name} does not run {ask.architecture} images", _TYPES))
     usable = [type_ for type_ in known if type_.name not in wrong]
-    # EC2's metal and odd sizes are no multiples of a large, so the table has no price for them.
+    # Few restores want the sizes in between, and a list of all is no help to whoever reads it.
     if not ask.types:
         usable = [type_ for type_ in usable if type_.name.partition(".")[2] in families.UNITS]
     return tuple(sorted(usable, key=lambda t: (order.get(t.name, 0), t.name))), looked
@@ -261,7 +262,6 @@ def _plan(
         postgres_from=next((one.detail for one in looked if one.name == "postgresql"), ""),
         considered=picked.considered,
         reasons=picked.reasons,
-        notes=preflight.notes(looked),
         phases=tuple(phases),
         usd_estimate=choice.cost_usd(picked.rungs[0], picked.volume, seconds),
         prices_from=costs.said,

@@ -10,19 +10,21 @@ from typing import Any
 
 from restoredrill.aws.errors import code_of, translated
 from restoredrill.aws.session import Reach, client
-from restoredrill.errors import CloudDenied, CloudMissing, CloudUnreachable
+from restoredrill.errors import CapacityMissing, CloudDenied, CloudError, CloudMissing, CloudUnreachable
 from restoredrill.machines.ec2 import images, network
-from restoredrill.machines.ec2.ask import REFUSED, Ask, Looked, Outcome, failed, ok, unknown
+from restoredrill.machines.ec2.ask import REFUSED, Ask, Looked, Outcome, failed, note, ok, unknown
 from restoredrill.machines.ec2.images import Image
 from restoredrill.machines.ec2.network import Subnet
-from restoredrill.plan import Market, Need, Rung
+from restoredrill.machines.ec2.request import run_request
+from restoredrill.model import BackupJob, Errand, Job, VaultSpec, make_id
+from restoredrill.plan import MachinePlan, Market, Need, Rung
 
 # Service Quotas, Amazon EC2: vCPUs of the families A, C, D, H, I, M, R, T and Z.
 QUOTAS: dict[Market, tuple[str, str]] = {
     "on-demand": ("L-1216C47A", "Running On-Demand Standard instances"),
     "spot": ("L-34B43A08", "All Standard Spot Instance Requests"),
 }
-_ATTEMPTS = 3  # of looks that can be done without
+_ATTEMPTS = 2  # of looks that can be done without; from an isolated network none of them answers
 
 
 @dataclass(frozen=True)
@@ -166,66 +168,64 @@ def quotas(markets: Iterable[Market], reach: Reach) -> tuple[dict[Market, int], 
                 value = api.get_service_quota(ServiceCode="ec2", QuotaCode=code)["Quota"]["Value"]
         except REFUSED as error:
             looked.append(unknown("quota", error))
+            if isinstance(error, CloudUnreachable):
+                break  # nor will it answer the next question, and each costs half a minute
             continue
         known[market] = int(value)
         looked.append(ok("quota", f"{int(value)} vCPUs {market} ({called})"))
     return known, looked
 
 
-def look_at_rights(ask: Ask, reach: Reach, image: Image, rung: Rung) -> Iterator[Looked]:
-    """Ask for a machine with DryRun: may one start it, and pass it its role. Nothing is started."""
-    ec2 = client("ec2", reach)
-    try:
-        ec2.run_instances(**_request(ask, image, rung))
-    except Exception as error:  # sorted below: what is not the cloud's goes on
-        if code_of(error) == "DryRunOperation":
-            yield ok("rights", f"a {rung.type} may be started in {rung.subnet}")
-            return
-        yield from _refused(error, rung)
+def look_at_rights(ask: Ask, reach: Reach, planned: MachinePlan) -> Iterator[Looked]:
+    """Ask for the plan's machines with DryRun: may one start them, and pass them their role.
+
+    The first of each market is asked for, with the very words of a launch. Nothing is started.
+    """
+    firsts: dict[Market, int] = {}
+    for number, rung in enumerate(planned.rungs):
+        firsts.setdefault(rung.market, number)
+    for number in firsts.values():
+        yield _started(planned.rungs[number], run_request(_errand(ask, planned), 1, number, _NO_DATA), reach)
 
 
-def _refused(error: Exception, rung: Rung) -> Iterator[Looked]:
+_NO_DATA = "#cloud-config\n"
+
+
+def _started(rung: Rung, asked: dict[str, Any], reach: Reach) -> Looked:
+    del asked["ClientToken"]  # nobody will come back for the answer
+    called = f"a {rung.type} {rung.market} in {rung.subnet}"
     try:
         with translated("start", rung.type):
-            raise error
-    except CloudDenied as denied:
-        yield failed("rights", f"a machine may not be started ({denied.reason})", denied.hint)
-    except CloudUnreachable as silent:
-        yield unknown("rights", silent)
-    except REFUSED as refused:
-        yield failed("rights", f"a {rung.type} in {rung.subnet} is refused: {refused.reason}", refused.hint)
+            client("ec2", reach).run_instances(DryRun=True, **asked)
+    except CloudError as error:
+        if code_of(error.__cause__) == "DryRunOperation":
+            return ok("rights", f"{called} may be started")
+        if isinstance(error, CloudUnreachable):
+            return unknown("rights", error)
+        if isinstance(error, CloudDenied):
+            return failed("rights", f"{called} may not be started: {error.reason}", error.hint)
+        return failed("rights", f"{called} is refused: {error.reason}", error.hint)
+    except CapacityMissing as error:
+        return note("capacity", f"{called} is refused: {error.reason}", error.hint)
+    return ok("rights", f"{called} may be started")
 
 
-def _request(ask: Ask, image: Image, rung: Rung) -> dict[str, Any]:
-    """As the machine's own request, as far as rights depend on it: tags, role, key, network."""
-    tags = {**ask.tags, "restoredrill:errand": "dry-run", "restoredrill:owner": ask.owner}
-    marked = [{"Key": key, "Value": value} for key, value in tags.items()]
-    ebs: dict[str, Any] = {"Encrypted": True, "VolumeType": "gp3", "DeleteOnTermination": True}
-    if ask.kms_key_id:
-        ebs["KmsKeyId"] = ask.kms_key_id
-    profile = "Arn" if ask.instance_profile.startswith("arn:") else "Name"
-    request: dict[str, Any] = {
-        "DryRun": True,
-        "ImageId": image.id,
-        "InstanceType": rung.type,
-        "MinCount": 1,
-        "MaxCount": 1,
-        "SubnetId": rung.subnet,
-        "SecurityGroupIds": list(ask.security_groups),
-        "IamInstanceProfile": {profile: ask.instance_profile},
-        "InstanceInitiatedShutdownBehavior": "terminate",
-        "MetadataOptions": {"HttpTokens": "required", "HttpPutResponseHopLimit": 1},
-        "BlockDeviceMappings": [{"DeviceName": image.root_device, "Ebs": ebs}],
-        "TagSpecifications": [
-            {"ResourceType": kind, "Tags": marked} for kind in ("instance", "volume", "network-interface")
-        ],
+def _errand(ask: Ask, planned: MachinePlan) -> Errand:
+    """Stands in the tags of a machine that is only asked about."""
+    identity = make_id(ask.at, "0000")
+    common: dict[str, Any] = {
+        "database": ask.database,
+        "vault": VaultSpec(url=f"s3://{ask.bucket or ''}"),
+        "provider": "ec2",
+        "jobs": max(1, ask.jobs),
+        "started_at": ask.at,
+        "deadline_at": ask.at,
+        "expires_at": ask.at,
+        "plan": planned,
     }
-    if rung.market == "spot":
-        request["InstanceMarketOptions"] = {
-            "MarketType": "spot",
-            "SpotOptions": {"SpotInstanceType": "one-time", "InstanceInterruptionBehavior": "terminate"},
-        }
-    return request
+    if ask.kind == "backup":
+        return BackupJob(backup=identity, source_url="", **common)
+    return Job(drill=identity, backup=identity, **common)
 
 
 def _spaced(state: str) -> str:
