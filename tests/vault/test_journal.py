@@ -49,6 +49,15 @@ def test_a_report_and_its_forms_are_saved_and_may_be_replaced(store: VaultStore)
     assert list(journal.reports(an_id(1))) == []
 
 
+def test_only_a_pass_leaves_the_mark_of_one(store: VaultStore) -> None:
+    journal, mark = VaultJournal(store), f"drills/{DRILL}/passed"
+    for verdict in (Verdict.FAILED, Verdict.INCONCLUSIVE):
+        journal.save(a_report(DRILL, an_id(), verdict), {})
+    assert mark not in {entry.key for entry in store.list()}
+    journal.save(a_report(DRILL, an_id()), {})
+    assert mark in {entry.key for entry in store.list()}
+
+
 @pytest.mark.parametrize("name", ["report.json", "job.json", "../x", "events/1.json", ""])
 def test_a_form_cannot_take_another_documents_place(folder_store: FolderStore, name: str) -> None:
     with pytest.raises(VaultError):
