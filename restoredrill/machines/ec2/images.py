@@ -6,9 +6,9 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from restoredrill.aws.errors import translated
-from restoredrill.aws.session import Reach, client
 from restoredrill.errors import CloudMissing
 from restoredrill.machines.ec2.ask import Ask, Looked, failed, note, ok
+from restoredrill.machines.ec2.clients import Clients
 from restoredrill.plan import AgentBundle
 
 PLATFORMS: Mapping[str, str] = {"x86_64": "linux_x86_64", "arm64": "linux_aarch64"}
@@ -60,18 +60,18 @@ class Image:
         return frozenset(word for value in tags for word in _words(value))
 
 
-def find(spec: str, reach: Reach) -> Image:
+def find(spec: str, clients: Clients) -> Image:
     """The image that `spec` means: `ami-…`, or `ssm:/…`, a parameter that holds one. Raises `CloudError`."""
     identity = spec
     if spec.startswith("ssm:"):
         with translated("read", spec):
-            answer = client("ssm", reach).get_parameter(Name=spec.removeprefix("ssm:"))
+            answer = clients.get("ssm").get_parameter(Name=spec.removeprefix("ssm:"))
             identity = answer["Parameter"]["Value"]
     with translated("look at", identity):
-        found = client("ec2", reach).describe_images(ImageIds=[identity])["Images"]
+        found = clients.get("ec2").describe_images(ImageIds=[identity])["Images"]
     if not found:
         raise CloudMissing(
-            "look at", identity, f"no such image in {reach.region}", hint="correct machines.ec2.image"
+            "look at", identity, f"no such image in {clients.region}", hint="correct machines.ec2.image"
         )
     return _image(found[0])
 

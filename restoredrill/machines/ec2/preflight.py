@@ -9,10 +9,10 @@ from dataclasses import dataclass
 from typing import Any
 
 from restoredrill.aws.errors import code_of, translated
-from restoredrill.aws.session import Reach, client
 from restoredrill.errors import CapacityMissing, CloudDenied, CloudError, CloudMissing, CloudUnreachable
 from restoredrill.machines.ec2 import images, network
 from restoredrill.machines.ec2.ask import REFUSED, Ask, Looked, Outcome, failed, note, ok, unknown
+from restoredrill.machines.ec2.clients import Clients
 from restoredrill.machines.ec2.images import Image
 from restoredrill.machines.ec2.network import Subnet
 from restoredrill.machines.ec2.request import run_request
@@ -36,19 +36,19 @@ class Seen:
     looked: tuple[Looked, ...]
 
 
-def look(ask: Ask, reach: Reach, need: Need) -> Seen:
+def look(ask: Ask, clients: Clients, need: Need) -> Seen:
     """Everything that does not depend on the type of the machine. Raises nothing of the cloud's."""
-    image, looked = _image(ask, reach)
+    image, looked = _image(ask, clients)
     if image is not None:
         looked += [
             *images.look(ask, image),
             *images.look_at_bundles(ask, image),
             *images.look_at_postgres(ask, image, need.major, need.extensions),
         ]
-    surroundings = network.survey(ask, reach)
+    surroundings = network.survey(ask, clients)
     looked += surroundings.looked
     for name, way in _LOOKS.items():
-        looked += _tried(name, way, ask, reach)
+        looked += _tried(name, way, ask, clients)
     return Seen(image, surroundings.subnets, tuple(looked))
 
 
@@ -66,9 +66,9 @@ def _lines(looked: Iterable[Looked], *outcomes: Outcome) -> tuple[str, ...]:
     return tuple(dict.fromkeys(one.line for one in looked if one.outcome in outcomes))
 
 
-def _image(ask: Ask, reach: Reach) -> tuple[Image | None, list[Looked]]:
+def _image(ask: Ask, clients: Clients) -> tuple[Image | None, list[Looked]]:
     try:
-        return images.find(ask.image, reach), []
+        return images.find(ask.image, clients), []
     except CloudMissing as error:
         return None, [failed("image", f"image {ask.image}: {error.reason}", "correct machines.ec2.image")]
     except REFUSED as error:
@@ -77,10 +77,10 @@ def _image(ask: Ask, reach: Reach) -> tuple[Image | None, list[Looked]]:
 
 
 def _tried(
-    name: str, look: Callable[[Ask, Reach], Iterator[Looked]], ask: Ask, reach: Reach
+    name: str, look: Callable[[Ask, Clients], Iterator[Looked]], ask: Ask, clients: Clients
 ) -> Sequence[Looked]:
     try:
-        return list(look(ask, reach))
+        return list(look(ask, clients))
     except REFUSED as error:
         return [unknown(name, error)]
 
@@ -88,11 +88,11 @@ def _tried(
 # The role, the key, the template ----------------------------------------------------------------------------
 
 
-def _look_at_profile(ask: Ask, reach: Reach) -> Iterator[Looked]:
+def _look_at_profile(ask: Ask, clients: Clients) -> Iterator[Looked]:
     name = ask.instance_profile.rpartition("/")[2]
     try:
         with translated("look at instance profile", name):
-            api = client("iam", reach, attempts=_ATTEMPTS)
+            api = clients.get("iam", attempts=_ATTEMPTS)
             profile = api.get_instance_profile(InstanceProfileName=name)["InstanceProfile"]
     except CloudMissing:
         yield failed(
@@ -108,14 +108,14 @@ def _look_at_profile(ask: Ask, reach: Reach) -> Iterator[Looked]:
         )
 
 
-def _look_at_key(ask: Ask, reach: Reach) -> Iterator[Looked]:
+def _look_at_key(ask: Ask, clients: Clients) -> Iterator[Looked]:
     if ask.kms_key_id is None:
         yield ok("kms key", "the account's own for EBS")
         return
     key = ask.kms_key_id
     try:
         with translated("look at KMS key", key):
-            found = client("kms", reach, attempts=_ATTEMPTS).describe_key(KeyId=key)["KeyMetadata"]
+            found = clients.get("kms", attempts=_ATTEMPTS).describe_key(KeyId=key)["KeyMetadata"]
     except CloudMissing:
         yield failed("kms key", f"no KMS key {key} in {ask.region}", "correct machines.ec2.kms_key_id")
         return
@@ -131,22 +131,24 @@ def _look_at_key(ask: Ask, reach: Reach) -> Iterator[Looked]:
         yield ok("kms key", f"{key} is enabled")
 
 
-def _look_at_template(ask: Ask, reach: Reach) -> Iterator[Looked]:
+def _look_at_template(ask: Ask, clients: Clients) -> Iterator[Looked]:
     if ask.launch_template is None:
         return
     name = ask.launch_template
     by = "LaunchTemplateIds" if name.startswith("lt-") else "LaunchTemplateNames"
     try:
         with translated("look at launch template", name):
-            client("ec2", reach).describe_launch_templates(**{by: [name]})
+            found = clients.get("ec2").describe_launch_templates(**{by: [name]})["LaunchTemplates"]
     except CloudMissing:
+        found = []
+    if not found:
         fix = "correct machines.ec2.launch_template"
         yield failed("launch template", f"no launch template {name} in {ask.region}", fix)
         return
     yield ok("launch template", name)
 
 
-_LOOKS: dict[str, Callable[[Ask, Reach], Iterator[Looked]]] = {
+_LOOKS: dict[str, Callable[[Ask, Clients], Iterator[Looked]]] = {
     "instance profile": _look_at_profile,
     "kms key": _look_at_key,
     "launch template": _look_at_template,
@@ -156,7 +158,7 @@ _LOOKS: dict[str, Callable[[Ask, Reach], Iterator[Looked]]] = {
 # What depends on the type -----------------------------------------------------------------------------------
 
 
-def quotas(markets: Iterable[Market], reach: Reach) -> tuple[dict[Market, int], list[Looked]]:
+def quotas(markets: Iterable[Market], clients: Clients) -> tuple[dict[Market, int], list[Looked]]:
     """vCPUs that may run at once, by market; what is not known is not in it."""
     known: dict[Market, int] = {}
     looked: list[Looked] = []
@@ -164,7 +166,7 @@ def quotas(markets: Iterable[Market], reach: Reach) -> tuple[dict[Market, int], 
         code, called = QUOTAS[market]
         try:
             with translated("look at the quota", called):
-                api = client("service-quotas", reach, attempts=_ATTEMPTS)
+                api = clients.get("service-quotas", attempts=_ATTEMPTS)
                 value = api.get_service_quota(ServiceCode="ec2", QuotaCode=code)["Quota"]["Value"]
         except REFUSED as error:
             looked.append(unknown("quota", error))
@@ -176,7 +178,7 @@ def quotas(markets: Iterable[Market], reach: Reach) -> tuple[dict[Market, int], 
     return known, looked
 
 
-def look_at_rights(ask: Ask, reach: Reach, planned: MachinePlan) -> Iterator[Looked]:
+def look_at_rights(ask: Ask, clients: Clients, planned: MachinePlan) -> Iterator[Looked]:
     """Ask for the plan's machines with DryRun: may one start them, and pass them their role.
 
     The first of each market is asked for, with the very words of a launch. Nothing is started.
@@ -185,18 +187,19 @@ def look_at_rights(ask: Ask, reach: Reach, planned: MachinePlan) -> Iterator[Loo
     for number, rung in enumerate(planned.rungs):
         firsts.setdefault(rung.market, number)
     for number in firsts.values():
-        yield _started(planned.rungs[number], run_request(_errand(ask, planned), 1, number, _NO_DATA), reach)
+        asked = run_request(_errand(ask, planned), 1, number, _NO_DATA)
+        yield _started(planned.rungs[number], asked, clients)
 
 
 _NO_DATA = "#cloud-config\n"
 
 
-def _started(rung: Rung, asked: dict[str, Any], reach: Reach) -> Looked:
-    del asked["ClientToken"]  # nobody will come back for the answer
+def _started(rung: Rung, asked: dict[str, Any], clients: Clients) -> Looked:
+    del asked["ClientToken"]  # botocore makes one up: nobody will come back for the answer
     called = f"a {rung.type} {rung.market} in {rung.subnet}"
     try:
         with translated("start", rung.type):
-            client("ec2", reach).run_instances(DryRun=True, **asked)
+            clients.get("ec2").run_instances(DryRun=True, **asked)
     except CloudError as error:
         if code_of(error.__cause__) == "DryRunOperation":
             return ok("rights", f"{called} may be started")

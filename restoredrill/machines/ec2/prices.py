@@ -15,8 +15,8 @@ from typing import Any
 
 from restoredrill import __version__
 from restoredrill.aws.errors import translated
-from restoredrill.aws.session import Reach, client
 from restoredrill.errors import CloudError
+from restoredrill.machines.ec2.clients import Clients
 from restoredrill.machines.ec2.families import Type
 
 # The price list is served from these only (endpoints.json of botocore); everything is in each of them.
@@ -92,7 +92,7 @@ def table(region: str) -> Table:
 
 
 def look_up(
-    reach: Reach,
+    clients: Clients,
     types: Sequence[Type],
     fit: Sequence[Type],
     zones: Sequence[str],
@@ -100,18 +100,19 @@ def look_up(
     spot: bool,
     at: datetime,
 ) -> Prices:
-    """What `types` cost now in `reach.region`; those that `fit` are asked for. Raises nothing of the cloud's.
+    """What `types` cost now, in the clients' region; those that `fit` are asked for. Raises nothing of the
+    cloud's.
 
     Every type gets a price, and none is 0: where nobody knows it, the dearest known is its upper bound.
     """
-    listed = table(reach.region)
+    listed = table(clients.region)
     by_table = {type_.name: listed.usd_per_hour(type_) for type_ in types}
     asked = sorted((type_.name for type_ in fit), key=lambda name: (by_table[name], name))
     notes: list[str] = []
-    answered, volume = _ask(reach, asked[:_TYPES_AT_MOST], notes)
-    spots = _spot(reach, asked, zones, at, notes) if spot else {}
+    answered, volume = _ask(clients, asked[:_TYPES_AT_MOST], notes)
+    spots = _spot(clients, asked, zones, at, notes) if spot else {}
     unasked = [type_ for type_ in fit if type_.name not in answered]
-    notes += _bounds(reach.region, listed, unasked)
+    notes += _bounds(clients.region, listed, unasked)
     return Prices(
         on_demand={**by_table, **answered},
         volume=volume or listed.volume,
@@ -147,16 +148,18 @@ def _said(
     return f"{said}; spot by EC2's price history, {day}" if spots else said
 
 
-def _ask(reach: Reach, types: Iterable[str], notes: list[str]) -> tuple[dict[str, float], VolumePrice | None]:
+def _ask(
+    clients: Clients, types: Iterable[str], notes: list[str]
+) -> tuple[dict[str, float], VolumePrice | None]:
     """The price list's answer, as far as it goes: the first refusal ends the asking."""
     prices: dict[str, float] = {}
     try:
-        with translated("ask for prices in", reach.region):
-            prefix = reach.region.partition("-")[0]
-            api = client("pricing", reach, _ASKED_IN.get(prefix, _ASKED_ELSE), attempts=_ATTEMPTS)
+        with translated("ask for prices in", clients.region):
+            prefix = clients.region.partition("-")[0]
+            api = clients.get("pricing", _ASKED_IN.get(prefix, _ASKED_ELSE), attempts=_ATTEMPTS)
             for name in types:
-                prices.update(on_demand(_products(api, _of_type(reach.region, name))))
-            return prices, gp3(_products(api, {"regionCode": reach.region, "volumeApiName": "gp3"}))
+                prices.update(on_demand(_products(api, _of_type(clients.region, name))))
+            return prices, gp3(_products(api, {"regionCode": clients.region, "volumeApiName": "gp3"}))
     except CloudError as error:
         notes.append(f"the pricing API does not answer ({error.reason}): the table is used instead")
         return prices, None
@@ -218,15 +221,15 @@ def _dimensions(product: Mapping[str, Any]) -> Iterator[tuple[float, str]]:
 
 
 def _spot(
-    reach: Reach, types: Sequence[str], zones: Sequence[str], at: datetime, notes: list[str]
+    clients: Clients, types: Sequence[str], zones: Sequence[str], at: datetime, notes: list[str]
 ) -> dict[tuple[str, str], float]:
     """The newest spot price of each type in each of `zones`."""
     newest: dict[tuple[str, str], tuple[datetime, float]] = {}
     if not types or not zones:
         return {}
     try:
-        with translated("ask for spot prices in", reach.region):
-            pages = client("ec2", reach).get_paginator("describe_spot_price_history")
+        with translated("ask for spot prices in", clients.region):
+            pages = clients.get("ec2").get_paginator("describe_spot_price_history")
             for page in pages.paginate(
                 InstanceTypes=list(types),
                 ProductDescriptions=["Linux/UNIX"],

@@ -3,6 +3,7 @@
 import pytest
 
 from restoredrill.machines.ec2 import families, prices
+from restoredrill.machines.ec2.clients import Clients
 from restoredrill.machines.ec2.families import Type
 from restoredrill.machines.ec2.prices import Prices
 from tests.cloud.world import Cloud
@@ -15,7 +16,7 @@ REGIONS = ("us-east-1", "eu-central-1", "sa-east-1", "ap-south-1", "mx-central-1
 
 
 def look_up(cloud: Cloud, *types: Type, spot: bool = False) -> Prices:
-    return prices.look_up(reach(cloud), types, types, cloud.zones, spot=spot, at=NOW)
+    return prices.look_up(Clients(reach(cloud)), types, types, cloud.zones, spot=spot, at=NOW)
 
 
 # The table
@@ -61,7 +62,7 @@ def test_the_price_list_is_believed_where_it_answers(cloud: Cloud, account: Clou
     price_list(cloud, {"m7i.large": "0.1234500000", "c7i.xlarge": "0.2"})
     found = look_up(cloud, M7I, C7I)
     assert found.on_demand == {"m7i.large": 0.12345, "c7i.xlarge": 0.2}
-    assert found.volume == prices.VolumePrice(0.0952, 0.006, pytest.approx(0.048))
+    assert found.volume == prices.VolumePrice(0.0952, 0.006, 49.152 / 1024)
     assert found.said == "pricing API, 2026-11-26"
     assert found.notes == ()
 
@@ -98,14 +99,14 @@ def test_a_region_without_prices_is_said(cloud: Cloud, account: Cloud) -> None:
     no_price_list(cloud)
     where = reach(cloud)
     elsewhere = type(where)("mx-central-1", endpoint_url=where.endpoint_url)
-    found = prices.look_up(elsewhere, [M7I], [M7I], (), spot=False, at=NOW)
+    found = prices.look_up(Clients(elsewhere), [M7I], [M7I], (), spot=False, at=NOW)
     assert any("mx-central-1" in line and "dearest" in line for line in found.notes)
     assert found.on_demand["m7i.large"] > 0.1008
 
 
 def test_what_does_not_fit_is_priced_but_not_asked_for(cloud: Cloud, account: Cloud) -> None:
     price_list(cloud, {"m7i.large": "0.11", "c7i.xlarge": "0.2"})
-    found = prices.look_up(reach(cloud), [M7I, C7I], [M7I], (), spot=False, at=NOW)
+    found = prices.look_up(Clients(reach(cloud)), [M7I, C7I], [M7I], (), spot=False, at=NOW)
     assert found.on_demand == {"m7i.large": 0.11, "c7i.xlarge": 0.1785}
     assert found.said == "pricing API, 2026-11-26"
 
