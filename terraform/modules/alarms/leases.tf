@@ -4,13 +4,13 @@ locals {
   reaper = var.reaper == null ? {} : { reaper = var.reaper }
 }
 
-# The function prints one JSON document a run; `ended` names what it has ended.
+# The function prints one JSON document a run; `reaped` names what had outlived its lease.
 resource "aws_cloudwatch_log_metric_filter" "overdue" {
   for_each = local.reaper
 
   name           = "${var.name}-overdue"
   log_group_name = each.value.log_group
-  pattern        = "{ $.ended[0] = \"*\" }"
+  pattern        = "{ $.dry_run IS FALSE && $.reaped[0].machine = \"*\" }"
 
   metric_transformation {
     namespace = var.name

@@ -2,7 +2,7 @@
 # `drills/<id>/passed`, EventBridge counts them, and no count is an alarm.
 
 locals {
-  watched = { for name, database in var.databases : name => database if database.proof_days > 0 }
+  watched = { for name, days in var.proof_days : name => days if days > 0 }
 }
 
 resource "aws_cloudwatch_event_rule" "passed" {
@@ -17,7 +17,7 @@ resource "aws_cloudwatch_event_rule" "passed" {
     "detail-type" = ["Object Created"]
     detail = {
       bucket = { name = [var.bucket] }
-      object = { key = [{ wildcard = "${each.value.prefix}drills/*/passed" }] }
+      object = { key = [{ wildcard = "${each.key}/drills/*/passed" }] }
     }
   })
 }
@@ -61,14 +61,14 @@ resource "aws_cloudwatch_metric_alarm" "no_proof" {
   for_each = local.watched
 
   alarm_name          = "${var.name}-no-proof-${each.key}"
-  alarm_description   = "No drill of ${each.key} has passed for ${each.value.proof_days} days: nobody knows whether its backups restore. `restoredrill status ${each.key}` says more."
+  alarm_description   = "No drill of ${each.key} has passed for ${each.value} days: nobody knows whether its backups restore. `restoredrill status ${each.key}` says more."
   namespace           = "AWS/Events"
   metric_name         = "Invocations"
   dimensions          = { RuleName = aws_cloudwatch_event_rule.passed[each.key].name }
   statistic           = "Sum"
   period              = 86400
-  evaluation_periods  = each.value.proof_days
-  datapoints_to_alarm = each.value.proof_days
+  evaluation_periods  = each.value
+  datapoints_to_alarm = each.value
   comparison_operator = "LessThanThreshold"
   threshold           = 1
   treat_missing_data  = "breaching" # silence is the alarm

@@ -28,17 +28,14 @@ variable "key_arn" {
   type        = string
 }
 
-variable "databases" {
-  description = "Databases by name: where in the bucket each lies, and after how many days without a passed drill somebody is told (1 to 7; 0: never)."
-  type = map(object({
-    prefix     = string
-    proof_days = number
-  }))
+variable "proof_days" {
+  description = "Databases by name, and after how many days of each without a passed drill somebody is told (1 to 7; 0: never)."
+  type        = map(number)
 
   validation {
     # CloudWatch looks back a week at most.
-    condition     = alltrue([for database in values(var.databases) : database.proof_days >= 0 && database.proof_days <= 7 && floor(database.proof_days) == database.proof_days])
-    error_message = "proof_days is a whole number of days, 1 to 7, or 0 for no alarm."
+    condition     = alltrue([for days in values(var.proof_days) : days >= 0 && days <= 7 && floor(days) == days])
+    error_message = "Each is a whole number of days, 1 to 7, or 0 for no alarm."
   }
 }
 

@@ -55,8 +55,9 @@ variable "schedules" {
 }
 
 variable "install" {
-  description = "Shell commands that put `restoredrill` into /usr/local/bin where the image lacks it."
+  description = "Shell commands that put `restoredrill` into /usr/local/bin where the image lacks it; null: by pip."
   type        = list(string)
+  nullable    = false
   default = [
     "python3 -m venv /opt/restoredrill",
     "/opt/restoredrill/bin/pip install 'restoredrill[serve]'",

@@ -46,18 +46,12 @@ resource "aws_launch_template" "drill" {
     security_groups             = var.security_groups
   }
 
-  tag_specifications {
-    resource_type = "instance"
-    tags          = local.tags
-  }
+  dynamic "tag_specifications" {
+    for_each = local.tagged
 
-  tag_specifications {
-    resource_type = "volume"
-    tags          = local.tags
-  }
-
-  tag_specifications {
-    resource_type = "network-interface"
-    tags          = local.tags
+    content {
+      resource_type = tag_specifications.value
+      tags          = local.tags
+    }
   }
 }

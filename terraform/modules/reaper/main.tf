@@ -11,7 +11,7 @@ resource "aws_iam_role_policy" "log" {
   name = "log"
   role = var.role_name
 
-  policy = jsonencode(jsondecode(templatefile(var.log_policy, {
+  policy = jsonencode(jsondecode(templatefile("${path.module}/policies/log.json.tftpl", {
     log_group_arn = aws_cloudwatch_log_group.reaper.arn
   })))
 }

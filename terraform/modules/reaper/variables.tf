@@ -44,11 +44,6 @@ variable "role_name" {
   type        = string
 }
 
-variable "log_policy" {
-  description = "A template that says which right: it names log_group_arn."
-  type        = string
-}
-
 variable "key_arn" {
   description = "Encrypts the log and the environment."
   type        = string

@@ -18,7 +18,7 @@ resource "aws_iam_role_policy" "drill" {
   role = aws_iam_role.drill[each.key].id
 
   policy = jsonencode(jsondecode(templatefile("${local.policies}/drill-machine.json.tftpl", merge(local.values, {
-    prefix     = each.value.prefix
+    prefix     = "${each.key}/"
     secret_arn = aws_secretsmanager_secret.key[each.key].arn
   }))))
 }
@@ -52,7 +52,7 @@ resource "aws_iam_role_policy" "backup_writer" {
   role = aws_iam_role.backup[each.key].id
 
   policy = jsonencode(jsondecode(templatefile("${local.policies}/backup-writer.json.tftpl", merge(local.values, {
-    prefix = each.value.prefix
+    prefix = "${each.key}/"
   }))))
 }
 
@@ -63,7 +63,7 @@ resource "aws_iam_role_policy" "backup_sections" {
   role = aws_iam_role.backup[each.key].id
 
   policy = jsonencode(jsondecode(templatefile("${local.policies}/backup-sections.json.tftpl", merge(local.values, {
-    prefix = each.value.prefix
+    prefix = "${each.key}/"
   }))))
 }
 
@@ -74,7 +74,7 @@ resource "aws_iam_role_policy" "backup_machine" {
   role = aws_iam_role.backup[each.key].id
 
   policy = jsonencode(jsondecode(templatefile("${local.policies}/backup-machine.json.tftpl", merge(local.values, {
-    prefix     = each.value.prefix
+    prefix     = "${each.key}/"
     secret_arn = aws_secretsmanager_secret.source[each.key].arn
   }))))
 }

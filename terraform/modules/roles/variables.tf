@@ -29,12 +29,17 @@ variable "key_arn" {
 }
 
 variable "databases" {
-  description = "Databases by name: where in the bucket each lies, whether machines take its backups, whether a single table of it is larger than 173 GiB compressed (huge_files)."
+  description = "Databases by name; each lies in a folder of that name in the bucket. Whether machines take its backups, and whether a single table of it is larger than 173 GiB compressed (huge_files)."
   type = map(object({
-    prefix        = string
     backup_on_ec2 = bool
     huge_files    = bool
   }))
+
+  validation {
+    # The longest role is called <name>-backup-<database>, and IAM takes 64 characters.
+    condition     = alltrue([for name in keys(var.databases) : can(regex("^[A-Za-z0-9][A-Za-z0-9._-]{0,31}$", name))])
+    error_message = "A database's name has letters and digits, with . _ - inside, 32 at most."
+  }
 }
 
 variable "subnets" {
