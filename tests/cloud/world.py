@@ -20,11 +20,12 @@ from tests.cloud.imds import Imds
 from tests.cloud.judge import Judge
 from tests.cloud.lifecycle import SELF, SPOT, Pace
 from tests.cloud.model import Image, Instance, Keys, Network
+from tests.cloud.principal import ADMINISTRATOR
+from tests.cloud.roles import Roles
 from tests.cloud.server import Server
 
 REGION = "us-east-1"
 ELSEWHERE = "eu-central-1"
-ADMINISTRATOR = ("AKIAADMINISTRATOR000", "administrators-secret")
 
 
 @dataclass
@@ -101,10 +102,12 @@ class Cloud:
         self.judge = Judge(self.account, ADMINISTRATOR[0])
         self.gate = Gate(self.server.behind, self.judge)
         self.gate.handlers |= self.judge.handlers(self.gate.moto)
+        self.gate.handlers["sts", "AssumeRole"] = Roles(self.judge).assume
         self.compute = Compute(self.gate)
         self.gate.handlers |= self.compute.handlers()
         self.server.application = self.gate
         self.network = self.make_network(self.region)
+        self.judge.around |= {"aws:SourceVpc": self.network.vpc, "aws:SourceVpce": self.network.s3_endpoint}
         self.image = self.make_image(self.region)
         self.gate.requests.clear()
 
