@@ -184,7 +184,7 @@ def _disk(load: Load) -> tuple[int, str]:
     kept = load.restored_bytes + load.largest_table_bytes + wal
     disk = math.ceil(kept * MARGIN) + SPOOL_BYTES
     return disk, (
-        f"{disk / GB:.0f} GB of disk: {load.restored_bytes / GB:.1f} GB of database, "
+        f"{disk / GB:.1f} GB of disk: {load.restored_bytes / GB:.1f} GB of database, "
         f"{load.largest_table_bytes / GB:.1f} GB to sort its largest table, {wal / GB:.0f} GB of log, "
         f"a fifth to spare and {SPOOL_BYTES / GB:.0f} GB for the agent"
     )

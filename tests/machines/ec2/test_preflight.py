@@ -11,6 +11,7 @@ from restoredrill.machines.ec2.ask import Ask, Looked, Outcome
 from tests.cloud.world import Cloud
 from tests.machines.ec2.asked import reach
 from tests.machines.ec2.wanted import ask, bundle, manifest, no_price_list, of
+from tests.terraform.policies import policy
 
 pytestmark = pytest.mark.usefixtures("account")
 
@@ -414,3 +415,35 @@ def test_an_account_that_nobody_has_credentials_for_is_a_problem_and_no_crash(
             lost, type(where)(cloud.region, profile="nobody-has-this", endpoint_url=where.endpoint_url)
         )
     assert any("image" in line for line in caught.value.problems)
+
+
+@pytest.mark.parametrize("kind", ["drill", "backup"])
+def test_the_controllers_own_policy_lets_it_look_at_everything(
+    cloud: Cloud, monkeypatch: pytest.MonkeyPatch, kind: Any
+) -> None:
+    iam = f"arn:aws:iam::{cloud.account}"
+    here = f"arn:aws:ec2:{cloud.region}:{cloud.account}"
+    own = policy(
+        "controller",
+        region=cloud.region,
+        account=cloud.account,
+        machine_roles=f"{iam}:role/drill-machine",
+        machine_profiles=f"{iam}:instance-profile/drill-machine",
+        places=[
+            *(f"{here}:subnet/{subnet}" for subnet in cloud.network.subnets),
+            f"{here}:security-group/{cloud.network.security_group}",
+        ],
+    )
+    wanted = ask(cloud, kind=kind)
+    for name, value in cloud.user("controller", {"own": own}).items():
+        monkeypatch.setenv(name, value)
+    looked = planning.look(wanted, reach(cloud))
+    assert [one for one in looked if one.outcome is Outcome.FAILED] == []
+    assert [one.outcome for one in of(looked, "rights")] == [Outcome.OK, Outcome.OK]
+    denied = [
+        one.detail for one in looked if one.outcome is Outcome.UNKNOWN and "not authorized" in one.detail
+    ]
+    assert denied == []
+    for name, value in cloud.user("another", {}).items():
+        monkeypatch.setenv(name, value)
+    assert problems(cloud, kind=kind) != ()
