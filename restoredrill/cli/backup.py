@@ -84,7 +84,7 @@ def _send(context: Context, database: DatabaseConfig, settings: BackupSettings, 
     backups = VaultBackups(store)
     last = next((one for one in backups.list() if one.database == database.name), None)
     spec = wiring.located(database, "backup")
-    plan = wiring_ec2.plan_backup(database, spec, last, VaultJournal(store), store, now)
+    plan = wiring_ec2.plan_backup(database, spec, last, VaultJournal(store, context.pass_over), store, now)
     job = _job(database, settings, plan, now)
     text = plan_text(plan, job, None)
     if dry_run:

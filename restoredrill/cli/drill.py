@@ -68,7 +68,7 @@ def command(
             raise UsageError("resume", resume, "what it does is settled: it takes no other option")
         report = _resume(context, database, resume)
     else:
-        planned = _planned(database, _request(database, pick, machine, keep))
+        planned = _planned(context, database, _request(database, pick, machine, keep))
         if dry_run and planned.job is not None:
             return _answer(planned)
         report = planned.report or _conduct(context, database, planned)
@@ -88,11 +88,11 @@ class _Planned:
     report: Report | None = None
 
 
-def _planned(database: DatabaseConfig, request: DrillRequest) -> _Planned:
+def _planned(context: Context, database: DatabaseConfig, request: DrillRequest) -> _Planned:
     started_at = clock.utcnow()
     spec = wiring.located(database, "restore")
     store = wiring.store(spec, database.name)
-    journal = VaultJournal(store)
+    journal = VaultJournal(store, context.pass_over)
     drill_id = make_id(started_at, secrets.token_hex(4))
     backup = _choose(request, VaultBackups(store).look(), journal, seed=int(drill_id[-8:], 16))
     if isinstance(backup, Finding):

@@ -8,7 +8,7 @@ from restoredrill.errors import VaultError
 from restoredrill.model import Event, Job, Report, Verdict
 from restoredrill.protocols import Store
 from restoredrill.vault import documents
-from restoredrill.vault.documents import FETCHES_AT_ONCE
+from restoredrill.vault.documents import FETCHES_AT_ONCE, PassOver
 from restoredrill.vault.layout import (
     DRILLS,
     checked,
@@ -33,10 +33,13 @@ class Drilled:
 
 
 class VaultJournal:
-    """The `Journal` of one store."""
+    """The `Journal` of one store. Without `pass_over`, a report that can't be read is an error for everybody
+    who reads many.
+    """
 
-    def __init__(self, store: Store) -> None:
+    def __init__(self, store: Store, pass_over: PassOver | None = None) -> None:
         self._store = store
+        self._pass_over = pass_over
 
     def submit(self, job: Job) -> None:
         """See `Journal.submit`. The same job may go out again; raises `VaultConflict` for another one."""
@@ -67,13 +70,15 @@ class VaultJournal:
             self._store.put(proof_key(report.drill), [f"{report.finished_at.isoformat()}\n".encode()])
 
     def reports(self, drill: str | None = None) -> Iterator[Report]:
-        """See `Journal.reports`. Raises `ObjectCorrupt` at one that can't be read."""
+        """See `Journal.reports`. Raises `ObjectCorrupt` at one that can't be read, if it was asked for or
+        nobody said to pass over it.
+        """
         drills = self._drills() if drill is None else (drill,)
+        pass_over = self._pass_over if drill is None else None
         for start in range(0, len(drills), FETCHES_AT_ONCE):
             keys = [report_key(one) for one in drills[start : start + FETCHES_AT_ONCE]]
-            yield from (
-                report for report in documents.read_if_any(self._store, keys, Report) if report is not None
-            )
+            found = documents.read_if_any(self._store, keys, Report, pass_over)
+            yield from (report for report in found if report is not None)
 
     def drilled(self, now: datetime) -> Drilled:
         """Which backups have passed, and which are being drilled at `now`. A drill whose lease is over is

@@ -82,6 +82,19 @@ def test_a_report_that_cannot_be_read_is_named(folder_store: FolderStore) -> Non
         list(VaultJournal(folder_store).reports())
 
 
+def test_one_that_cannot_be_read_hides_no_other_from_whoever_passes_over_it(
+    folder_store: FolderStore,
+) -> None:
+    told: list[ObjectCorrupt] = []
+    journal = VaultJournal(folder_store, told.append)
+    journal.save(a_report(an_id(1), an_id()), {})
+    folder_store.put(f"drills/{DRILL}/report.json", [b"{}"])
+    assert [report.drill for report in journal.reports()] == [an_id(1)]
+    assert [error.thing for error in told] == [f"drills/{DRILL}/report.json"]
+    with pytest.raises(ObjectCorrupt):
+        list(journal.reports(DRILL))
+
+
 def test_what_drills_say_about_backups(store: VaultStore) -> None:
     journal = VaultJournal(store)
     proven, bad, unclear, none, busy, stale = (an_id(hours, "b001") for hours in range(6))
