@@ -8,7 +8,8 @@ import pytest
 from restoredrill import telling
 from restoredrill.errors import VaultUnreachable
 from restoredrill.model import Event
-from restoredrill.telling import Teller
+from restoredrill.telling import Teller, beat_s
+from tests.stories.samples import plan
 
 
 class Ear:
@@ -77,3 +78,9 @@ def test_events_are_of_now_in_utc() -> None:
     with Teller(ear) as teller:
         teller.progress("restore", "half", 50.0, None)
     assert abs((datetime.now(UTC) - ear.heard[0][1].at).total_seconds()) < 3600
+
+
+def test_the_beat_is_much_faster_than_what_is_taken_for_silence() -> None:
+    assert beat_s(None) == 60
+    assert beat_s(plan(silence_s=300)) == 60
+    assert beat_s(plan(silence_s=20)) == 5
