@@ -125,7 +125,7 @@ class Working:
     def planned(self) -> str:
         """What a plan would change; empty: nothing."""
         text = self.run("plan", "-input=false", "-detailed-exitcode", codes=(0, 2))
-        return "" if "No changes." in text else text
+        return "" if "No changes." in text else text[text.find("Terraform will perform") :]
 
     def refused(self, **variables: Any) -> str:
         """What is said of variables that can't be."""

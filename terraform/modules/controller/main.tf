@@ -35,11 +35,10 @@ resource "aws_instance" "controller" {
   ami                         = var.image
   instance_type               = var.instance_type
   subnet_id                   = var.subnet_id
-  associate_public_ip_address = false
+  associate_public_ip_address = local.public_address
   vpc_security_group_ids      = concat([aws_security_group.controller.id], var.extra_security_groups)
   iam_instance_profile        = var.instance_profile
   ebs_optimized               = true
-  monitoring                  = true
   user_data_base64            = base64encode(local.user_data)
   tags                        = merge(var.tags, { Name = "${var.name}-controller" })
   volume_tags                 = merge(var.tags, { Name = "${var.name}-controller" })
