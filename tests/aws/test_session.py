@@ -35,7 +35,7 @@ def test_a_client_asks_the_endpoint_in_its_region(account: Cloud) -> None:
 
 
 def test_no_proxy_is_in_the_way_to_this_host(account: Cloud, monkeypatch: pytest.MonkeyPatch) -> None:
-    arn = account.role("controller", {"look": LOOK})
+    arn = account.role("controller", {"look": LOOK}, service=None)
     for name in ("HTTP_PROXY", "http_proxy"):
         monkeypatch.setenv(name, "http://127.0.0.1:9")
     plain = Reach(account.region, endpoint_url=account.endpoint_url)
@@ -44,7 +44,7 @@ def test_no_proxy_is_in_the_way_to_this_host(account: Cloud, monkeypatch: pytest
 
 
 def test_a_role_is_taken_when_it_is_needed(account: Cloud) -> None:
-    arn = account.role("controller", {"look": LOOK})
+    arn = account.role("controller", {"look": LOOK}, service=None)
     made = client("ec2", Reach(account.region, role_arn=arn, endpoint_url=account.endpoint_url))
     assert account.asked("sts", "AssumeRole") == []
     for _ in range(2):
