@@ -1,27 +1,31 @@
 # A small instance that runs `restoredrill serve`. It can be lost at any time: what it knows is in the vault.
 
 locals {
-  user_data = "#cloud-config\n${yamlencode({
+  install = join(" && ", var.install)
+
+  files = [for name, text in var.schedules : {
+    path        = "/etc/restoredrill/schedules/${name}"
+    permissions = "0644"
+    encoding    = "b64"
+    content     = base64encode(text)
+  }]
+
+  cloud_config = {
     users  = [{ name = "restoredrill", system = true, shell = "/usr/sbin/nologin", homedir = "/var/lib/restoredrill" }]
     locale = false
-    write_files = concat(
-      [for name, text in var.schedules : {
-        path        = "/etc/restoredrill/schedules/${name}"
-        permissions = "0644"
-        encoding    = "b64"
-        content     = base64encode(text)
-      }],
-      [{
-        path        = "/etc/systemd/system/restoredrill.service"
-        permissions = "0644"
-        content     = file("${path.module}/restoredrill.service")
-      }],
-    )
-    runcmd = concat(
-      ["test -x /usr/local/bin/restoredrill || { ${join(" && ", var.install)}; }"],
-      ["systemctl enable --now restoredrill.service"],
-    )
-  })}"
+    write_files = concat(local.files, [{
+      path        = "/etc/systemd/system/restoredrill.service"
+      permissions = "0644"
+      encoding    = "b64"
+      content     = filebase64("${path.module}/restoredrill.service")
+    }])
+    runcmd = [
+      "test -x /usr/local/bin/restoredrill || { ${local.install}; }",
+      "systemctl enable --now restoredrill.service",
+    ]
+  }
+
+  user_data = join("\n", ["#cloud-config", yamlencode(local.cloud_config)])
 }
 
 resource "aws_security_group" "controller" {
