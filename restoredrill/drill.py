@@ -17,7 +17,7 @@ from restoredrill.errors import (
     RestoredrillError,
     VaultError,
 )
-from restoredrill.following import Following, Line, lost
+from restoredrill.following import Following, Line, left_at_work, lost
 from restoredrill.interruptions import postponed
 from restoredrill.model import (
     Cost,
@@ -47,13 +47,15 @@ class Hands:
     watch: Callable[[Event], None]
     bill: Bill | None = None
     facts: Callable[[str], MachineFacts] | None = None  # what the provider knows of an errand's machine
+    leaves: bool = False  # told to stop, it leaves a machine of the cloud at work: somebody goes on with it
 
 
 def conduct(job: Job, backup: Manifest, hands: Hands) -> Report:
     """Carry out a drill and prove that nothing is left of it.
 
     The report comes back whatever happened on the machine. Raises `Interrupted` after cleaning up (the report
-    says so too), `VaultError` if not even the job could be put out. No way out of here leaves a machine.
+    says so too), `VaultError` if not even the job could be put out. No way out of here leaves a machine,
+    except an interruption where `hands.leaves` says so.
     """
     hands.journal.submit(job)
     return _carry_out(job, backup, hands, lambda following: following.start(1))
@@ -79,6 +81,8 @@ def _carry_out(job: Job, backup: Manifest | None, hands: Hands, begin: Callable[
         begin(following)
         report = _work(job, following, hands.journal)
     except KeyboardInterrupt:
+        if hands.leaves and job.plan is not None:
+            raise left_at_work("drill", job) from None
         interruption = Interrupted("drill", job.database, "interrupted; its machine has been ended")
         report = inconclusive(job, backup, interruption)
     except RestoredrillError as error:

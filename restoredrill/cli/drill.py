@@ -45,6 +45,7 @@ _FILE = click.Path(dir_okay=False, path_type=Path)
 @click.option(
     "--keep", type=_Duration(), metavar="TIME", help="After a pass leave the server running, 2h say."
 )
+@click.option("--leave", is_flag=True, help="Told to stop, leave a machine of the cloud at work.")
 @click.option("--dry-run", is_flag=True, help="Print the plan and do nothing.")
 @click.option("--resume", metavar="DRILL", help="Go on with this drill, whose controller died.")
 @click.option("--junit", type=_FILE, metavar="FILE", help="Write the report as JUnit XML, too.")
@@ -56,6 +57,7 @@ def command(
     pick: str | None,
     machine: str | None,
     keep: float | None,
+    leave: bool,
     dry_run: bool,
     resume: str | None,
     **forms: Path | None,
@@ -66,12 +68,12 @@ def command(
     if resume is not None:
         if pick is not None or machine is not None or keep is not None or dry_run:
             raise UsageError("resume", resume, "what it does is settled: it takes no other option")
-        report = _resume(context, database, resume)
+        report = _resume(context, database, resume, leaves=leave)
     else:
         planned = _planned(context, database, _request(database, pick, machine, keep))
         if dry_run and planned.job is not None:
             return _answer(planned)
-        report = planned.report or _conduct(context, database, planned)
+        report = planned.report or _conduct(context, database, planned, leaves=leave)
         if planned.report is not None and not dry_run:
             planned.journal.save(report, wiring.render(report))
     write_forms(report, forms)
@@ -149,17 +151,17 @@ def _choose(request: DrillRequest, listing: Listing, journal: VaultJournal, seed
     return picking.choose(request.pick, backups, proven, seed)
 
 
-def _conduct(context: Context, database: DatabaseConfig, planned: _Planned) -> Report:
+def _conduct(context: Context, database: DatabaseConfig, planned: _Planned, *, leaves: bool) -> Report:
     job, backup = planned.job, planned.backup
     assert job is not None
     assert backup is not None
     if job.plan is not None:
         context.tell(plan_text(job.plan, job, backup))
     with context.progress() as progress:
-        return drill.conduct(job, backup, _hands(database, job, planned.journal, progress))
+        return drill.conduct(job, backup, _hands(database, job, planned.journal, progress, leaves=leaves))
 
 
-def _resume(context: Context, database: DatabaseConfig, name: str) -> Report:
+def _resume(context: Context, database: DatabaseConfig, name: str, *, leaves: bool) -> Report:
     store = wiring.vault(database, "restore")
     journal = VaultJournal(store)
     try:
@@ -172,10 +174,12 @@ def _resume(context: Context, database: DatabaseConfig, name: str) -> Report:
     backups = VaultBackups(store).look().manifests
     backup = next((one for one in backups if one.id == job.backup), None)
     with context.progress() as progress:
-        return drill.resume(job, backup, _hands(database, job, journal, progress))
+        return drill.resume(job, backup, _hands(database, job, journal, progress, leaves=leaves))
 
 
-def _hands(database: DatabaseConfig, job: Job, journal: VaultJournal, progress: Progress) -> Hands:
+def _hands(
+    database: DatabaseConfig, job: Job, journal: VaultJournal, progress: Progress, *, leaves: bool
+) -> Hands:
     return Hands(
         machine=wiring.machine(job.provider, database, job.vault, job.decrypt_with),
         journal=journal,
@@ -183,6 +187,7 @@ def _hands(database: DatabaseConfig, job: Job, journal: VaultJournal, progress: 
         watch=lambda event: show(event, progress),
         bill=wiring.bill(job.provider, database),
         facts=wiring.facts(job.provider, database),
+        leaves=leaves,
     )
 
 

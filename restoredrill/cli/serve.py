@@ -23,6 +23,10 @@ RESUME_EVERY_S = 180.0
 LONG_OVER = timedelta(days=1)  # past its deadline: nobody goes on with a drill then, reaping goes on
 PATIENCE_S = 8.0  # for what runs to clean up after SIGTERM; the whole of it ends within 10
 
+# To end a machine of the cloud takes longer than a service has to stop, and it needs nobody: the next `serve`
+# goes on with what is under way.
+_OURS = ("--json", "--leave")
+
 
 @new_command
 def command(context: Context) -> Answer:
@@ -127,13 +131,13 @@ class _Restoredrill:
         self._schedules = schedules.absolute()
 
     def carry_out(self, run: Run) -> Ended | None:
-        words = [run.kind, run.database, "--json", "--schedules", str(self._schedules)]
+        words = [run.kind, run.database, *_OURS, "--schedules", str(self._schedules)]
         finished = self._children.run(run.key, words)
         return None if finished is None else Ended(finished.code, finished.out, finished.err)
 
     def go_on(self, one: Open) -> Ended | None:
         """Under the lock of the database's own drills: whoever has it is a controller that lives."""
-        words = ["drill", one.database, "--resume", one.drill, "--json", "--schedules", str(self._schedules)]
+        words = ["drill", one.database, "--resume", one.drill, *_OURS, "--schedules", str(self._schedules)]
         finished = self._children.run(Run(one.database, "drill", "", "").key, words)
         return None if finished is None else Ended(finished.code, finished.out, finished.err)
 

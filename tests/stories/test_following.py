@@ -10,6 +10,7 @@ from restoredrill.errors import (
     CapacityMissing,
     CloudDenied,
     CloudUnreachable,
+    Interrupted,
     RestoredrillError,
 )
 from restoredrill.following import Following, Line
@@ -362,3 +363,21 @@ def test_a_provider_that_tells_nothing_is_not_waited_for() -> None:
 
     hands = Hands(Cloud(silent), MemoryJournal(), lambda report: {}, lambda event: None, facts=facts)
     assert rules(drill.conduct(cloud_job(first_word_s=0.1), manifest(), hands)) == ["BOOT_TIMEOUT"]
+
+
+# Told to stop
+
+
+@pytest.mark.parametrize("of_cloud", [True, False])
+def test_who_is_told_to_stop_may_leave_a_machine_of_the_cloud_and_no_other(of_cloud: bool) -> None:
+    """Promise 8: a drill runs on by itself, and the next one goes on with it. Here it is our child."""
+
+    def interrupted(look: int) -> MachineState:
+        raise KeyboardInterrupt
+
+    journal, cloud = MemoryJournal(), Cloud(interrupted)
+    hands = Hands(cloud, journal, lambda report: {}, lambda event: None, leaves=True)
+    with pytest.raises(Interrupted, match="goes on by itself" if of_cloud else "has been ended"):
+        drill.conduct(cloud_job() if of_cloud else job(), manifest(), hands)
+    assert ("look" in cloud.did) is not of_cloud
+    assert bool(journal.saved) is not of_cloud

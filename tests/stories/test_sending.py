@@ -165,6 +165,19 @@ def test_an_interruption_ends_the_machine(vault: Vault) -> None:
     assert cloud.did[-2:] == [f"terminate {DRILL}", "look"]
 
 
+def test_an_interruption_leaves_it_at_work_where_that_is_wanted(vault: Vault) -> None:
+    """A service has ten seconds to stop, and to end a machine takes longer."""
+
+    def interrupted(look: int) -> MachineState:
+        raise KeyboardInterrupt
+
+    cloud = Cloud(interrupted)
+    hands = dataclasses.replace(vault.hands(cloud), leaves=True)
+    with pytest.raises(Interrupted, match="goes on by itself"):
+        sending.send(JOB, hands)
+    assert (cloud.did, vault.discarded) == (["launch 1"], [])
+
+
 def test_a_mistake_of_ours_leaves_no_machine(vault: Vault) -> None:
     def breaks(look: int) -> MachineState:
         raise OSError("no space left on device")
@@ -192,6 +205,7 @@ def test_what_is_left_is_named_with_a_backup_and_without(vault: Vault) -> None:
     with pytest.raises(MachineFailed) as caught:
         sending.send(JOB, vault.hands(Resists(lambda look: ENDED)))
     assert "i-1" in caught.value.hint
+    assert vault.discarded == [], "a machine that lives may still publish what it has stored"
 
 
 def test_what_it_cost_is_the_sum_of_all_machines(vault: Vault) -> None:
