@@ -216,7 +216,9 @@ def test_a_machine_that_does_not_end_is_named(account: Cloud) -> None:
     account.pace.shutting_down = 10**6
     here = machine(account, waits=Waits(look_every_s=0.01, ended_s=0.1))
     identity = here.launch(job(plan(account)))
-    with pytest.raises(MachineFailed, match=rf"there is still: instance {identity} \((pending|shutting-down)\)"):
+    with pytest.raises(
+        MachineFailed, match=rf"there is still: instance {identity} \((pending|shutting-down)\)"
+    ):
         here.terminate(DRILL)
 
 
