@@ -34,6 +34,7 @@ class Hands:
     manifest: Callable[[str], Manifest | None]  # of this backup, if it exists; raises `VaultError`
     discard: Callable[[str], None]  # what is left of half a backup
     leave: Callable[[str, str, str], None]  # leave(errand, name, text): beside the job
+    reckon: Callable[[str, Cost], None]  # what it has cost: the month's budget counts it
     watch: Callable[[Event], None]
     new_id: Callable[[], str]
     bill: Bill | None = None
@@ -157,6 +158,7 @@ class _Sending:
             return
         with suppress(RestoredrillError):
             self.cost = self._hands.bill(self._job, _as_report(self._job, self.facts))
+            self._hands.reckon(self._job.backup, self.cost)
 
 
 def _interrupted(job: BackupJob, facts: MachineFacts) -> Interrupted:

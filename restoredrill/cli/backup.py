@@ -132,6 +132,7 @@ def _hands(database: DatabaseConfig, store: VaultStore, progress: Progress, *, l
         manifest=lambda name: next((one for one in backups.list() if one.id == name), None),
         discard=backups.discard,
         leave=errands.leave,
+        reckon=errands.reckon,
         watch=lambda event: show(event, progress),
         new_id=_new_id,
         bill=wiring.bill("ec2", database),

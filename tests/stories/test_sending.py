@@ -36,6 +36,7 @@ class Vault:
         self.taken: list[str] = []
         self.discarded: list[str] = []
         self.texts: dict[str, str] = {}
+        self.costs: list[tuple[str, float]] = []
 
     def manifest(self, backup: str) -> Manifest | None:
         return manifest(backup) if backup in self.taken else None
@@ -64,6 +65,7 @@ class Vault:
             manifest=self.manifest,
             discard=self.discarded.append,
             leave=lambda errand, name, text: self.texts.update({f"{errand}/{name}": text}),
+            reckon=lambda errand, cost: self.costs.append((errand, cost.amount)),
             watch=lambda event: None,
             new_id=lambda: SECOND,
         )
@@ -218,6 +220,9 @@ def test_what_it_cost_is_the_sum_of_all_machines(vault: Vault) -> None:
     sent = sending.send(JOB, hands)
     assert sent.cost is not None
     assert (sent.cost.amount, sent.cost.estimate, sent.cost.parts) == (0.02, 0.02, {"instance": 0.02})
+    assert vault.costs == [(DRILL, 0.01), (SECOND, 0.01)], (
+        "each machine's is written down: a budget counts it"
+    )
 
 
 def test_half_a_backup_that_may_not_be_removed_is_left_to_prune(vault: Vault) -> None:
