@@ -155,6 +155,8 @@ ALLOWED: dict[str, tuple[Question, ...]] = {
         Q("s3:GetObjectRetention", f"{BACKUP}/data/toc.dat"),
         Q("s3:DeleteObject", f"{BACKUP}/data/toc.dat"),
         Q("s3:DeleteObject", f"{BUCKET}/shop/scratch/conditional-0a"),
+        Q("s3:GetObjectRetention", f"{BUCKET}/shop/jobs/x/job.json"),
+        Q("s3:DeleteObject", f"{BUCKET}/shop/jobs/x/job.json"),
         Q("s3:AbortMultipartUpload", f"{BACKUP}/data/toc.dat"),
         Q("kms:Decrypt", KEY, context=VAULT),
     ),
