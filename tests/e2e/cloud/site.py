@@ -116,8 +116,8 @@ class Site:
 
     # The file -----------------------------------------------------------------------------------------------
 
-    def protect(self, *, drill: dict[str, Any] | None = None, **ec2: Any) -> None:
-        """Write the file; `drill` and `ec2` are laid over its usual sections."""
+    def protect(self, *, drill: Any = None, backup: Any = None, **ec2: Any) -> None:
+        """Write the file; what is given is laid over its usual sections."""
         network = self.cloud.network
         where = {"subnets": list(network.subnets), "security_groups": [network.security_group]}
         machines = {
@@ -138,7 +138,7 @@ class Site:
         document = {
             "source": {"url": "${SHOP_DATABASE_URL}"},
             "vault": {"url": f"s3://{self.bucket}/{NAME}"},
-            "backup": {"encrypt_to": [self.sealed.recipient]},
+            "backup": {"encrypt_to": [self.sealed.recipient], **(backup or {})},
             "drill": {"machine": "ec2", "deadline": "5m", "decrypt_with": f"secretsmanager:{KEY}"}
             | {"checks": [{"name": "orders", "rows": {"table": "shop.orders", "min": 1000}}]}
             | (drill or {}),
@@ -185,6 +185,16 @@ class Site:
             {entry.key.split("/")[1] for entry in self.store.list("drills/") if "job.json" in entry.key}
         )
 
+    def files(self, drill: str) -> set[str]:
+        """What lies beside a drill's report."""
+        return {entry.key.rpartition("/")[2] for entry in self.store.list(f"drills/{drill}/")}
+
+    def versions(self) -> list[str]:
+        """Every version of every object of the vault: whether anything was written."""
+        listed = self.cloud.client("s3").list_object_versions(Bucket=self.bucket)
+        found = [*listed.get("Versions", ()), *listed.get("DeleteMarkers", ())]
+        return sorted(f"{one['Key']} {one['VersionId']}" for one in found)
+
     def said(self, drill: str, attempt: int = 1) -> list[str]:
         """What the agent of an attempt has said so far, one `phase kind` each."""
         first = (attempt - 1) * 100_000
@@ -207,16 +217,17 @@ class Site:
         eventually(lambda: self.left() == [], f"nothing is left: {self.left()}", 60)
         assert self.told() == []
 
-    def told(self) -> list[str]:
-        """Where a secret can be read that has no place there: any object but backups, boot data,
-        consoles. What commands said is looked at by `host`.
+    def told(self, *more: str) -> list[str]:
+        """Where a secret (or one of `more`) can be read that has no place there: objects that are no backup,
+        boot data, consoles. What commands said is looked at by `host`.
         """
+        secrets = [secret.encode() for secret in (*self.sealed.secrets, *more)]
         places = {f"console of {one.id}": one.log.encode() for one in self.bed.machines()}
         places |= {f"user data of {one.id}": one.user_data or b"" for one in self.cloud.instances()}
         for entry in self.store.list(""):
             if not entry.key.startswith(("backups/", "agents/")):
                 places[entry.key] = b"".join(self.store.fetch(entry.key))
-        return [where for where, body in places.items() for s in self.sealed.secrets if s.encode() in body]
+        return [where for where, body in places.items() for one in secrets if one in body]
 
     def left(self) -> list[str]:
         """Whatever of it lives or takes room."""
@@ -224,11 +235,12 @@ class Site:
         tagged = [{"Name": "tag-key", "Values": ["restoredrill:errand"]}]
         volumes = [one["VolumeId"] for one in ec2.describe_volumes(Filters=tagged)["Volumes"]]
         interfaces = ec2.describe_network_interfaces(Filters=tagged)["NetworkInterfaces"]
+        ours = {one.id: one.alive for one in self.cloud.instances() if "restoredrill:errand" in one.tags}
         return [
-            *(one.id for one in self.cloud.instances(alive=True) if "restoredrill:errand" in one.tags),
+            *(name for name, alive in ours.items() if alive),
             *volumes,
             *(one["NetworkInterfaceId"] for one in interfaces),
-            *(f"machine {one.id}" for one in self.bed.alive()),
+            *(f"machine {one.id}" for one in self.bed.alive() if one.id in ours),
         ]
 
 
