@@ -18,9 +18,9 @@ data "aws_iam_policy_document" "topic" {
     }
 
     condition {
-      test     = "StringEquals"
-      variable = "aws:SourceAccount"
-      values   = [var.account]
+      test     = "ArnLike"
+      variable = "aws:SourceArn"
+      values   = ["arn:${var.partition}:cloudwatch:${var.region}:${var.account}:alarm:${var.name}-*"]
     }
   }
 }

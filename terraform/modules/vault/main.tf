@@ -25,21 +25,16 @@ data "aws_iam_policy_document" "key" {
     }
   }
 
-  # Alarms reach a topic that is encrypted; the service's own key would not let them.
+  # Alarms reach a topic that is encrypted; SNS's own key would not let them. Without a condition on the account,
+  # which is not promised to be told here: an alarm that can't be heard would be worse.
   statement {
-    sid       = "AlarmsAndEventsMayTell"
+    sid       = "AlarmsMayTell"
     actions   = ["kms:Decrypt", "kms:GenerateDataKey*"]
     resources = ["*"]
 
     principals {
       type        = "Service"
-      identifiers = ["cloudwatch.amazonaws.com", "events.amazonaws.com"]
-    }
-
-    condition {
-      test     = "StringEquals"
-      variable = "aws:SourceAccount"
-      values   = [var.account]
+      identifiers = ["cloudwatch.amazonaws.com"]
     }
   }
 
