@@ -11,6 +11,7 @@ from dataclasses import dataclass
 
 from restoredrill import clock
 from restoredrill.errors import (
+    CloudUnreachable,
     Interrupted,
     MachineFailed,
     MachineReclaimed,
@@ -64,17 +65,24 @@ def conduct(job: Job, backup: Manifest, hands: Hands) -> Report:
 def resume(job: Job, backup: Manifest | None, hands: Hands) -> Report:
     """Go on with a drill whose controller died, wherever that was; see `conduct`.
 
-    Nothing is done where somebody has come to its end already. Raises `VaultError`, and leaves everything as
-    it is, while the vault does not answer.
+    Nothing is done where somebody has come to its end already. Raises `VaultError` or `CloudUnreachable`, and
+    leaves everything as it is, while vault or cloud does not say how far it is.
     """
     found = _found(job, hands.journal)
     if found is not None and (found.machine.swept_at is not None or found.machine.url is not None):
         return found
     finished = 0 if found is None else found.machine.attempts
-    return _carry_out(job, backup, hands, lambda following: following.take_up(finished))
+    return _carry_out(job, backup, hands, lambda following: following.take_up(finished), resumed=True)
 
 
-def _carry_out(job: Job, backup: Manifest | None, hands: Hands, begin: Callable[[Following], None]) -> Report:
+def _carry_out(
+    job: Job,
+    backup: Manifest | None,
+    hands: Hands,
+    begin: Callable[[Following], None],
+    *,
+    resumed: bool = False,
+) -> Report:
     following = _following(job, hands)
     interruption: Interrupted | None = None
     try:
@@ -85,6 +93,10 @@ def _carry_out(job: Job, backup: Manifest | None, hands: Hands, begin: Callable[
             raise left_at_work("drill", job) from None
         interruption = Interrupted("drill", job.database, "interrupted; its machine has been ended")
         report = inconclusive(job, backup, interruption)
+    except (VaultError, CloudUnreachable) as error:
+        if resumed and not following.attempts:
+            raise  # a machine may be well at work: somebody comes again
+        report = inconclusive(job, backup, error)
     except RestoredrillError as error:
         report = inconclusive(job, backup, error)
     except BaseException:  # a mistake of ours: no reason to leave a machine behind

@@ -103,6 +103,10 @@ class VaultJournal:
         jobs = documents.read_if_any(self._store, [job_key(one) for one in named], Job)
         return tuple(job for job in jobs if job is not None)
 
+    def touched_at(self, drill: str) -> datetime | None:
+        """When anything was last written of a drill, by the store's clock; None: nothing is there."""
+        return max((entry.modified_at for entry in self._store.list(drill_folder(drill))), default=None)
+
     def _drills(self) -> tuple[str, ...]:
         """Ids, newest first."""
         ids = (last_part(entry.key) for entry in self._store.list(DRILLS, folders=True))

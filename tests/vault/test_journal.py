@@ -113,3 +113,15 @@ def test_what_drills_say_about_backups(store: VaultStore) -> None:
     drilled = journal.drilled(NOON)
     assert drilled.passed == {proven}
     assert drilled.running == {busy}
+
+
+def test_when_anything_was_last_said_is_told_by_the_store(folder_store: FolderStore) -> None:
+    journal = VaultJournal(folder_store)
+    assert journal.touched_at(DRILL) is None
+    journal.submit(a_job(DRILL, an_id()))
+    first = journal.touched_at(DRILL)
+    journal.emit(DRILL, 1, an_event("restore"))
+    last = journal.touched_at(DRILL)
+    assert first is not None
+    assert last is not None
+    assert first <= last == max(entry.modified_at for entry in folder_store.list())
