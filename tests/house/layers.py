@@ -95,7 +95,7 @@ OWNERS: dict[str, tuple[str, ...]] = {
     "time.monotonic": ("clock.py", "machines/ec2/onboard/"),
     "time.perf_counter": (),
     "time.sleep": ("clock.py", "machines/ec2/onboard/"),
-    # process.py hands a chosen few variables on to children; a Lambda, and what boots a machine, have no file.
+    # process.py hands a chosen few on to children; a Lambda, and what boots a machine, have no file.
     "os.environ": ("config.py", "process.py", "machines/ec2/on_lambda.py", "machines/ec2/onboard/"),
     "os.getenv": (),
     "sys.exit": ("cli/", "__main__.py", "machines/ec2/onboard/"),
