@@ -179,8 +179,10 @@ def _finish(job: Job, report: Report, following: Following, hands: Hands) -> Rep
 
 def _billed(job: Job, report: Report, bill: Bill | None) -> Report:
     """With what it has cost. That this is not known says nothing about the backup."""
-    if bill is None or report.machine.url is not None:
+    if bill is None:
         return report
+    if report.machine.url is not None:
+        return report.model_copy(update={"cost": _expected(job)})
     try:
         return report.model_copy(update={"cost": bill(job, report)})
     except RestoredrillError as error:
@@ -194,6 +196,15 @@ def _billed(job: Job, report: Report, bill: Bill | None) -> Report:
         estimate = 0.0 if job.plan is None else job.plan.usd_estimate
         known = Cost(estimate=estimate, prices_from="" if job.plan is None else job.plan.prices_from)
         return report.model_copy(update={"cost": known, "findings": (*report.findings, finding)})
+
+
+def _expected(job: Job) -> Cost:
+    """Of a machine that is kept and goes on costing: nobody looks at it again when it has ended."""
+    if job.plan is None:
+        return Cost()
+    usd = job.plan.usd_estimate
+    words = f"{job.plan.prices_from}; as estimated, since the server is kept"
+    return Cost(amount=usd, estimate=usd, prices_from=words)
 
 
 def _interrupted_but(report: Report) -> Interrupted:

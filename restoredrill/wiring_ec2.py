@@ -75,6 +75,7 @@ def plan_drill(
     journal: VaultJournal,
     store: Store,
     now: datetime,
+    keep_s: float | None = None,
 ) -> MachinePlan:
     """The machine for a drill of `backup`. Raises `PlanUnmet` with every reason there is against it."""
     assert database.drill is not None
@@ -90,6 +91,7 @@ def plan_drill(
         jobs=database.drill.jobs,
         checks=bool(database.drill.checks),
         deadline_s=database.drill.deadline_s,
+        kept_s=keep_s or 0.0,
         services=_services(decrypt_with(database), *_keys(travelling(spec))),
         spent_this_month_usd=_spent_usd(database, journal, reports, store, now),
         at=now,

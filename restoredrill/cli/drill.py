@@ -103,7 +103,7 @@ def _planned(context: Context, database: DatabaseConfig, request: DrillRequest) 
         require_fitting_key(backup.recipients, wiring.unsealer(request.decrypt_with, database.name))
         return _Planned(journal, picking.make_job(request, drill_id, backup, started_at), backup)
     try:
-        plan = wiring_ec2.plan_drill(database, spec, backup, journal, store, started_at)
+        plan = wiring_ec2.plan_drill(database, spec, backup, journal, store, started_at, request.keep_s)
     except PlanUnmet as error:
         return _Planned(journal, report=undecided.unmet(request, drill_id, backup, error, started_at))
     return _Planned(journal, picking.make_job(request, drill_id, backup, started_at, plan), backup)

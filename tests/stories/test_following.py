@@ -16,7 +16,7 @@ from restoredrill.errors import (
 from restoredrill.following import Following, Line
 from restoredrill.model import Cost, Errand, Event, Job, MachineFacts, Report, Severity, Verdict
 from restoredrill.protocols import Bill, MachineState
-from tests.stories.samples import Act, Cloud, Machine, MemoryJournal, cloud_job, job, manifest, report
+from tests.stories.samples import Act, Cloud, Machine, MemoryJournal, cloud_job, job, manifest, plan, report
 
 RUNNING, ENDED = MachineState(running=True), MachineState(running=False, detail="User initiated")
 RECLAIMED = MachineState(running=False, detail="Server.SpotInstanceTermination", reclaimed=True)
@@ -322,6 +322,25 @@ def test_a_bill_that_cannot_be_made_is_a_note_and_no_more() -> None:
 
 
 # Gone
+
+
+def test_a_server_that_is_kept_counts_as_it_was_estimated() -> None:
+    """It goes on costing when the report is written, and a month's budget must know."""
+
+    def never(errand: Errand, report: Report) -> Cost:
+        raise AssertionError("it is too early for a bill")
+
+    journal = MemoryJournal()
+
+    def kept(look: int) -> MachineState:
+        journal.saved.append(report(url="postgresql:///shop?host=/run/x"))
+        return RUNNING
+
+    planned = plan().model_copy(update={"usd_estimate": 0.5})
+    wanted = cloud_job().model_copy(update={"keep_s": 7200.0, "plan": planned})
+    final = conduct(Cloud(kept), journal, wanted, never)
+    assert (final.cost.amount, final.cost.estimate) == (0.5, 0.5)
+    assert "as estimated" in final.cost.prices_from
 
 
 class Resists(Cloud):

@@ -58,6 +58,9 @@ def _draft(ask: Ask, reach: Reach) -> _Draft:
     need, phases = _need(ask, load)
     seen = preflight.look(ask, clients, need)
     looked = [*seen.looked, *_time(ask, phases)]
+    if ask.kept_s:
+        phases.append(PhaseEstimate(phase="kept", seconds=ask.kept_s, basis="as it was asked for"))
+        looked.append(note("kept", "no port of a machine is open", _KEPT))
     if seen.image is None or not seen.subnets:
         return _Draft(tuple(looked))
     picked, costs, more = _pick(ask, clients, need, phases, seen.image, seen.subnets)
@@ -68,6 +71,9 @@ def _draft(ask: Ask, reach: Reach) -> _Draft:
     planned = _plan(ask, seen.image, load, need, phases, picked, costs, looked)
     looked += preflight.look_at_rights(ask, clients, planned)
     return _Draft(tuple(looked), planned.model_copy(update={"notes": preflight.notes(looked)}))
+
+
+_KEPT = "a server that is kept is reached on it alone, by Session Manager where image and role have that"
 
 
 # What it has to hold ----------------------------------------------------------------------------------------

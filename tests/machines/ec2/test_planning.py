@@ -302,6 +302,14 @@ def test_a_deadline_that_will_not_do_is_a_note(listed: Cloud) -> None:
     assert not any("deadline" in note for note in plan(listed, deadline_s=3600.0).notes)
 
 
+def test_the_time_that_a_server_is_kept_is_paid_and_budgeted(listed: Cloud) -> None:
+    short, long = plan(listed, deadline_s=3600.0), plan(listed, deadline_s=3600.0, kept_s=36_000.0)
+    assert long.usd_estimate > 10 * short.usd_estimate
+    assert not any("the deadline is" in one for one in long.notes), "which is of the drill alone"
+    assert any("no port of a machine is open" in one for one in long.notes)
+    assert "no budget for it" in refused(listed, kept_s=36_000.0, per_drill_usd=2 * short.usd_estimate)
+
+
 @pytest.mark.parametrize("code", ["AccessDeniedException", "ThrottlingException"])
 def test_a_price_list_that_does_not_answer_fails_no_plan(account: Cloud, code: str) -> None:
     no_price_list(account, code)
