@@ -9,6 +9,7 @@ from typing import Any
 
 import pytest
 from botocore.exceptions import ClientError
+from ministack.core.iam_evaluator import EvalContext, evaluate_resource_policy
 from ruamel.yaml import YAML
 
 from restoredrill import config
@@ -336,6 +337,30 @@ def test_a_drill_machine_reads_its_own_database_only(applied: Applied) -> None:
         writer.get_object(Bucket=bucket, Key="shop/backups/20260923T041500Z-7f3a/data/toc.dat")
     with pytest.raises(ClientError, match="AccessDenied"):  # there is one: only a conditional write may try
         writer.put_object(Bucket=bucket, Key=f"shop/{backup}", Body=b"{}")
+
+
+def test_the_key_is_for_spot_instances_and_for_nobody_else_by_itself(applied: Applied) -> None:
+    """AWS starts them by a role of its own, which no policy of ours could give a right."""
+    kms, key = applied.cloud.client("kms"), applied.handed["kms_key_id"]
+    policy = json.loads(kms.get_key_policy(KeyId=key, PolicyName="default")["Policy"])
+    us = f"arn:aws:iam::{applied.cloud.account}"
+    spot = f"{us}:role/aws-service-role/spot.amazonaws.com/AWSServiceRoleForEC2Spot"
+    for_aws = {"kms:grantisforawsresource": "true"}
+
+    def named(principal: str, action: str, **known: str) -> str:
+        account = principal.split(":")[4]
+        context = EvalContext(
+            principal, "AssumedRole", account, f"kms:{action}", key, "us-east-1", service_context={**known}
+        )
+        return str(evaluate_resource_policy(policy, context, named_only=True).decision)
+
+    assert named(spot, "GenerateDataKeyWithoutPlaintext") == "Allow"
+    assert named(spot, "CreateGrant", **for_aws) == "Allow"
+    assert named(spot, "CreateGrant") != "Allow"
+    assert named(spot, "ScheduleKeyDeletion") != "Allow"
+    for other in (f"{us}:role/somebody", spot.replace(applied.cloud.account, "999999999999")):
+        assert named(other, "Decrypt") != "Allow"
+        assert named(other, "CreateGrant", **for_aws) != "Allow"
 
 
 def test_silence_is_an_alarm(applied: Applied) -> None:

@@ -1,3 +1,7 @@
+locals {
+  spot = "arn:${var.partition}:iam::${var.account}:role/aws-service-role/spot.amazonaws.com/AWSServiceRoleForEC2Spot"
+}
+
 # The key of backups, of secrets, of volumes, of what the alarms write. Whoever reads a backup needs it.
 resource "aws_kms_key" "vault" {
   description             = "${var.name}: backups, secrets, volumes of throwaway machines, alarms"
@@ -35,6 +39,48 @@ data "aws_iam_policy_document" "key" {
     principals {
       type        = "Service"
       identifiers = ["cloudwatch.amazonaws.com"]
+    }
+  }
+
+  # Spot instances are started by a role of AWS's own, which has no rights of its own to a key. It is named by a
+  # condition, as a principal has to be there already, and this one comes with an account's first spot instance.
+  statement {
+    sid       = "SpotVolumesAreEncrypted"
+    actions   = ["kms:Decrypt", "kms:DescribeKey", "kms:Encrypt", "kms:GenerateDataKey*", "kms:ReEncrypt*"]
+    resources = ["*"]
+
+    principals {
+      type        = "AWS"
+      identifiers = ["*"]
+    }
+
+    condition {
+      test     = "ArnEquals"
+      variable = "aws:PrincipalArn"
+      values   = [local.spot]
+    }
+  }
+
+  statement {
+    sid       = "SpotVolumesUseTheKey"
+    actions   = ["kms:CreateGrant"]
+    resources = ["*"]
+
+    principals {
+      type        = "AWS"
+      identifiers = ["*"]
+    }
+
+    condition {
+      test     = "ArnEquals"
+      variable = "aws:PrincipalArn"
+      values   = [local.spot]
+    }
+
+    condition {
+      test     = "Bool"
+      variable = "kms:GrantIsForAWSResource"
+      values   = ["true"]
     }
   }
 
