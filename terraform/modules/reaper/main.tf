@@ -17,18 +17,17 @@ resource "aws_iam_role_policy" "log" {
 }
 
 resource "aws_lambda_function" "reaper" {
-  function_name                  = "${var.name}-reaper"
-  description                    = "Ends machines of restoredrill that have outlived their lease"
-  role                           = var.role_arn
-  handler                        = "restoredrill.machines.ec2.on_lambda.handler"
-  runtime                        = local.runtime
-  filename                       = var.zip
-  source_code_hash               = filebase64sha256(var.zip)
-  kms_key_arn                    = var.key_arn
-  memory_size                    = 512
-  timeout                        = 300
-  reserved_concurrent_executions = 1 # two at once would only get in one another's way
-  tags                           = var.tags
+  function_name    = "${var.name}-reaper"
+  description      = "Ends machines of restoredrill that have outlived their lease"
+  role             = var.role_arn
+  handler          = "restoredrill.machines.ec2.on_lambda.handler"
+  runtime          = local.runtime
+  filename         = var.zip
+  source_code_hash = filebase64sha256(var.zip)
+  kms_key_arn      = var.key_arn
+  memory_size      = 512
+  timeout          = 300
+  tags             = var.tags
 
   environment {
     variables = {
