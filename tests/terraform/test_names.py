@@ -28,6 +28,16 @@ def test_nothing_is_passed_over() -> None:
     )
 
 
+def test_every_variable_has_a_type_and_a_description() -> None:
+    blocks = [(path, block) for path in provider_6.files() for block in hcl.blocks(path)]
+    wanted = {"variable": {"type", "description"}, "output": {"value", "description"}}
+    assert [
+        f"{path}: {block.labels[0]}"
+        for path, block in blocks
+        if not wanted.get(block.kind, set()) <= block.arguments.keys()
+    ] == []
+
+
 def of_versioning(text: str) -> list[str]:
     (block,) = hcl.parse(f'resource "aws_s3_bucket_versioning" "x" {{\n{text}\n}}\n', "x.tf")
     found = provider_6.findings("x", block, provider_6.kept()["aws_s3_bucket_versioning"])
