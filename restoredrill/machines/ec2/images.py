@@ -5,6 +5,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
+from restoredrill import __version__
 from restoredrill.aws.errors import translated
 from restoredrill.errors import CloudMissing
 from restoredrill.machines.ec2.ask import Ask, Looked, failed, note, ok
@@ -119,6 +120,9 @@ def look_at_bundles(ask: Ask, image: Image) -> Iterator[Looked]:
     wanted = f"{platform} and Python {image.python or '3.11 or later'}"
     if fitting:
         yield ok("agent", ", ".join(bundle.name for bundle in fitting))
+        for version in dict.fromkeys(b.version for b in fitting if b.version != __version__):
+            told = f"the agent in the vault is restoredrill {version}, this is {__version__}"
+            yield note("agent", told, "build and publish one of this version: `restoredrill agent build`")
         if image.name.startswith(_AMAZON):
             yield note(
                 "python",
@@ -137,14 +141,15 @@ def look_at_bundles(ask: Ask, image: Image) -> Iterator[Looked]:
 
 
 def fitting_bundles(bundles: Sequence[AgentBundle], image: Image) -> tuple[AgentBundle, ...]:
-    """Those that `image` can run, as far as it is known."""
+    """Those that `image` can run, as far as it is known: the first of each Python. The machine would take no
+    other, and the vault keeps old ones for ever, while boot data have little room.
+    """
     platform = PLATFORMS.get(image.architecture, image.architecture)
-    python = image.python
-    return tuple(
-        bundle
-        for bundle in bundles
-        if bundle.platform == platform and (python is None or bundle.python == python)
-    )
+    first: dict[str, AgentBundle] = {}
+    for bundle in bundles:
+        if bundle.platform == platform and image.python in (None, bundle.python):
+            first.setdefault(bundle.python, bundle)
+    return tuple(first.values())
 
 
 @dataclass(frozen=True)

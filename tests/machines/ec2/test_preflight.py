@@ -5,9 +5,11 @@ from typing import Any
 
 import pytest
 
+from restoredrill import __version__
 from restoredrill.errors import PlanUnmet
-from restoredrill.machines.ec2 import planning
+from restoredrill.machines.ec2 import images, planning
 from restoredrill.machines.ec2.ask import Ask, Looked, Outcome
+from restoredrill.machines.ec2.images import Image
 from tests.cloud.world import Cloud
 from tests.machines.ec2.asked import reach
 from tests.machines.ec2.wanted import ask, bundle, manifest, no_price_list, of
@@ -149,6 +151,22 @@ def test_an_image_that_was_made_for_drills_brings_its_own(cloud: Cloud) -> None:
 
 def _tag(cloud: Cloud, thing: str, key: str, value: str) -> None:
     cloud.client("ec2").create_tags(Resources=[thing], Tags=[{"Key": key, "Value": value}])
+
+
+def test_what_the_machine_would_not_take_is_not_counted_on() -> None:
+    """It takes the first for its Python; the vault keeps those of years, and boot data hold few."""
+    image = Image("ami-1", "debian-12-amd64", "x86_64", "/dev/xvda", 8)
+    old = bundle(name="old", version="0.1.0", extensions=("vector",))
+    kept = images.fitting_bundles((bundle(), *[old] * 200), image)
+    assert [one.name for one in kept] == [bundle().name]
+    assert not any("vector" in server.extensions for server in images.servers((bundle(), old), image))
+
+
+def test_an_agent_of_another_version_is_worth_a_word(cloud: Cloud) -> None:
+    said = [one.line for one in look(cloud, bundles=(bundle(version="0.0.9"),)) if one.name == "agent"]
+    assert any("is restoredrill 0.0.9, this is" in line for line in said)
+    said = [one.line for one in look(cloud, bundles=(bundle(version=__version__),)) if one.name == "agent"]
+    assert len(said) == 1
 
 
 # The network
