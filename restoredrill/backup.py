@@ -23,7 +23,7 @@ from restoredrill.model import (
 )
 from restoredrill.outcome import BackupOutcome, Trouble
 from restoredrill.protocols import Backups, Dumped, Errands, Progress, Snapshot, Source
-from restoredrill.telling import Teller
+from restoredrill.telling import Teller, beat_s
 
 
 @dataclass(frozen=True)
@@ -134,7 +134,7 @@ def on_machine(job: BackupJob, parts: MachineParts) -> BackupOutcome:
         parts.errands.emit(job.backup, number, event)
 
     request = BackupRequest(job.backup, job.database, job.jobs, job.level, job.recipients, parts.spool)
-    with Teller(emit, parts.attempt) as teller:
+    with Teller(emit, parts.attempt, beat_s(job.plan)) as teller:
         teller.tell("backup", "started")
         trouble: Trouble | None = None
         try:

@@ -147,7 +147,7 @@ def outcome(run: Run, ended: Ended) -> str:
     document = _document(ended.out)
     problem = document.get("error", {})
     if ended.code == Exit.INTERRUPTED:
-        return "interrupted, and cleaned up"
+        return str(problem.get("reason") or "interrupted, and cleaned up")
     if problem or not document:
         reason = " ".join(str(problem.get(key, "")) for key in ("operation", "thing", "reason")).strip()
         said = ended.err.strip().splitlines()[-1:] or ["it said nothing"]

@@ -11,13 +11,14 @@ from dataclasses import dataclass
 
 from restoredrill import clock
 from restoredrill.errors import (
+    CloudUnreachable,
     Interrupted,
     MachineFailed,
     MachineReclaimed,
     RestoredrillError,
     VaultError,
 )
-from restoredrill.following import Following, Line, lost
+from restoredrill.following import Following, Line, left_at_work, lost
 from restoredrill.interruptions import postponed
 from restoredrill.model import (
     Cost,
@@ -47,13 +48,15 @@ class Hands:
     watch: Callable[[Event], None]
     bill: Bill | None = None
     facts: Callable[[str], MachineFacts] | None = None  # what the provider knows of an errand's machine
+    leaves: bool = False  # told to stop, it leaves a machine of the cloud at work: somebody goes on with it
 
 
 def conduct(job: Job, backup: Manifest, hands: Hands) -> Report:
     """Carry out a drill and prove that nothing is left of it.
 
     The report comes back whatever happened on the machine. Raises `Interrupted` after cleaning up (the report
-    says so too), `VaultError` if not even the job could be put out. No way out of here leaves a machine.
+    says so too), `VaultError` if not even the job could be put out. No way out of here leaves a machine,
+    except an interruption where `hands.leaves` says so.
     """
     hands.journal.submit(job)
     return _carry_out(job, backup, hands, lambda following: following.start(1))
@@ -62,25 +65,38 @@ def conduct(job: Job, backup: Manifest, hands: Hands) -> Report:
 def resume(job: Job, backup: Manifest | None, hands: Hands) -> Report:
     """Go on with a drill whose controller died, wherever that was; see `conduct`.
 
-    Nothing is done where somebody has come to its end already. Raises `VaultError`, and leaves everything as
-    it is, while the vault does not answer.
+    Nothing is done where somebody has come to its end already. Raises `VaultError` or `CloudUnreachable`, and
+    leaves everything as it is, while vault or cloud does not say how far it is.
     """
     found = _found(job, hands.journal)
     if found is not None and (found.machine.swept_at is not None or found.machine.url is not None):
         return found
     finished = 0 if found is None else found.machine.attempts
-    return _carry_out(job, backup, hands, lambda following: following.take_up(finished))
+    return _carry_out(job, backup, hands, lambda following: following.take_up(finished), resumed=True)
 
 
-def _carry_out(job: Job, backup: Manifest | None, hands: Hands, begin: Callable[[Following], None]) -> Report:
+def _carry_out(
+    job: Job,
+    backup: Manifest | None,
+    hands: Hands,
+    begin: Callable[[Following], None],
+    *,
+    resumed: bool = False,
+) -> Report:
     following = _following(job, hands)
     interruption: Interrupted | None = None
     try:
         begin(following)
         report = _work(job, following, hands.journal)
     except KeyboardInterrupt:
+        if hands.leaves and job.plan is not None:
+            raise left_at_work("drill", job) from None
         interruption = Interrupted("drill", job.database, "interrupted; its machine has been ended")
         report = inconclusive(job, backup, interruption)
+    except (VaultError, CloudUnreachable) as error:
+        if resumed and not following.attempts:
+            raise  # a machine may be well at work: somebody comes again
+        report = inconclusive(job, backup, error)
     except RestoredrillError as error:
         report = inconclusive(job, backup, error)
     except BaseException:  # a mistake of ours: no reason to leave a machine behind
@@ -163,8 +179,10 @@ def _finish(job: Job, report: Report, following: Following, hands: Hands) -> Rep
 
 def _billed(job: Job, report: Report, bill: Bill | None) -> Report:
     """With what it has cost. That this is not known says nothing about the backup."""
-    if bill is None or report.machine.url is not None:
+    if bill is None:
         return report
+    if report.machine.url is not None:
+        return report.model_copy(update={"cost": _expected(job)})
     try:
         return report.model_copy(update={"cost": bill(job, report)})
     except RestoredrillError as error:
@@ -178,6 +196,15 @@ def _billed(job: Job, report: Report, bill: Bill | None) -> Report:
         estimate = 0.0 if job.plan is None else job.plan.usd_estimate
         known = Cost(estimate=estimate, prices_from="" if job.plan is None else job.plan.prices_from)
         return report.model_copy(update={"cost": known, "findings": (*report.findings, finding)})
+
+
+def _expected(job: Job) -> Cost:
+    """Of a machine that is kept and goes on costing: nobody looks at it again when it has ended."""
+    if job.plan is None:
+        return Cost()
+    usd = job.plan.usd_estimate
+    words = f"{job.plan.prices_from}; as estimated, since the server is kept"
+    return Cost(amount=usd, estimate=usd, prices_from=words)
 
 
 def _interrupted_but(report: Report) -> Interrupted:

@@ -14,6 +14,7 @@ from restoredrill.errors import (
     BootTimeout,
     CloudUnreachable,
     DeadlineOver,
+    Interrupted,
     MachineFailed,
     MachineReclaimed,
     MachineSilent,
@@ -318,3 +319,9 @@ def lost(job: Errand, words: str) -> MachineFailed:
     left, did = ("report", "drill") if isinstance(job, Job) else ("backup", "back up")
     reason = f"the agent ended without a {left}; it said last: {words or 'nothing'}"
     return MachineFailed(did, job.database, reason, hint=hint)
+
+
+def left_at_work(did: str, job: Errand) -> Interrupted:
+    """Whoever follows was told to stop, and the machine was not (DESIGN section 3: it needs nobody)."""
+    hint = "its machine ends by itself; `restoredrill leases` shows it until then"
+    return Interrupted(did, job.database, f"interrupted; {job.id} goes on by itself", hint=hint)

@@ -11,7 +11,15 @@ from dataclasses import dataclass
 
 from restoredrill import clock
 from restoredrill.errors import Interrupted, MachineReclaimed, RestoredrillError, VaultError
-from restoredrill.following import ATTEMPTS_AT_MOST, LEAST_LEFT, Following, Line, lost, on_demand_first
+from restoredrill.following import (
+    ATTEMPTS_AT_MOST,
+    LEAST_LEFT,
+    Following,
+    Line,
+    left_at_work,
+    lost,
+    on_demand_first,
+)
 from restoredrill.interruptions import postponed
 from restoredrill.model import BackupJob, Cost, Event, MachineFacts, Manifest, Report, Verdict
 from restoredrill.protocols import Bill, Errands, Machine
@@ -26,10 +34,12 @@ class Hands:
     manifest: Callable[[str], Manifest | None]  # of this backup, if it exists; raises `VaultError`
     discard: Callable[[str], None]  # what is left of half a backup
     leave: Callable[[str, str, str], None]  # leave(errand, name, text): beside the job
+    reckon: Callable[[str, Cost], None]  # what it has cost: the month's budget counts it
     watch: Callable[[Event], None]
     new_id: Callable[[], str]
     bill: Bill | None = None
     facts: Callable[[str], MachineFacts] | None = None  # what the provider knows of an errand's machine
+    leaves: bool = False  # told to stop, it leaves the machine at work, which takes the backup by itself
 
 
 @dataclass(frozen=True)
@@ -45,7 +55,8 @@ def send(job: BackupJob, hands: Hands) -> Sent:
     """Have a backup taken. It exists when this returns.
 
     Raises what the machine's own error was, `CapacityMissing`, `MachineFailed`, `DeadlineOver`; `Interrupted`
-    after cleaning up. No way out of here leaves a machine; one that resists is named in the error.
+    after cleaning up. No way out of here leaves a machine, except an interruption where `hands.leaves` says
+    so; one that resists is named in the error.
     """
     facts, cost = MachineFacts(provider=job.provider, id=job.backup, attempts=0), Cost()
     while True:
@@ -55,8 +66,9 @@ def send(job: BackupJob, hands: Hands) -> Sent:
         manifest = hands.manifest(job.backup)
         if manifest is not None:
             return Sent(manifest, facts, cost if hands.bill else None)
-        with suppress(RestoredrillError):  # whoever decides may not be allowed to delete: prune does it then
-            hands.discard(job.backup)
+        if not one.facts.leftovers:  # a machine that may live may still come to an end with it
+            with suppress(RestoredrillError):  # who decides may not be allowed to delete: prune does it then
+                hands.discard(job.backup)
         late = job.deadline_at - clock.utcnow() < LEAST_LEFT
         if not isinstance(problem, MachineReclaimed) or late or facts.attempts >= ATTEMPTS_AT_MOST:
             raise _with_leftovers(problem or _why(job, hands, one.words), facts)
@@ -90,13 +102,11 @@ class _Sending:
         except RestoredrillError as error:
             problem = error
         except KeyboardInterrupt:
+            if hands.leaves:
+                raise left_at_work("back up", job) from None
             with postponed():
                 self._tear_down(following)
-            left = ", ".join(self.facts.leftovers)
-            reason = (
-                f"interrupted; still there: {left}" if left else "interrupted; its machine has been ended"
-            )
-            raise Interrupted("back up", job.database, reason) from None
+            raise _interrupted(job, self.facts) from None
         except BaseException:
             with postponed():
                 hands.machine.terminate(job.backup)
@@ -148,6 +158,7 @@ class _Sending:
             return
         with suppress(RestoredrillError):
             self.cost = self._hands.bill(self._job, _as_report(self._job, self.facts))
+            self._hands.reckon(self._job.backup, self.cost)
 
 
 def _interrupted(job: BackupJob, facts: MachineFacts) -> Interrupted:

@@ -20,7 +20,6 @@ from pydantic.json_schema import GenerateJsonSchema
 from restoredrill import secret
 from restoredrill.ec2_settings import Ec2Settings
 from restoredrill.model import CheckSpec, FingerprintLevel, IgnoreSpec, VaultSpec
-from restoredrill.service_settings import AlarmSettings, Blackout
 from restoredrill.values import (
     AbsolutePath,
     Count,
@@ -345,8 +344,6 @@ class DatabaseFile(Section):
     drill: Annotated[DrillSettings | None, BeforeValidator(_something)] = None
     machines: MachinesSettings = MachinesSettings()
     notify: tuple[NotifySettings, ...] = ()
-    alarms: AlarmSettings = AlarmSettings()
-    blackouts: tuple[Blackout, ...] = ()
 
     @model_validator(mode="after")
     def _makes_sense(self) -> "DatabaseFile":

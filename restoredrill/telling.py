@@ -12,11 +12,13 @@ from typing import Literal
 from restoredrill import clock
 from restoredrill.errors import VaultError
 from restoredrill.model import Event
+from restoredrill.plan import MachinePlan
 
 ATTEMPT_EVENTS = 100_000  # numbers that one attempt has
 WATCHER_EVENTS = 1_000  # of these, at the end: those of whatever watches over the agent
 TELL_EVERY_S = (1.0, 10.0)  # between two words of progress: more as time goes on, since each is an object
 BEAT_S = 60.0  # after so long without a word: a sign of life
+BEATS_A_SILENCE = 4  # of which some may be lost, or late
 
 Emit = Callable[[int, Event], None]
 """emit(number, event): write it down. Raises `VaultError`."""
@@ -35,6 +37,11 @@ def attempt_of(number: int) -> int:
 def is_watchers(number: int) -> bool:
     """Is it a word of what watches over the agent? Those do not come in the order of their numbers."""
     return number % ATTEMPT_EVENTS >= ATTEMPT_EVENTS - WATCHER_EVENTS or number % ATTEMPT_EVENTS == 0
+
+
+def beat_s(plan: MachinePlan | None) -> float:
+    """After how long without a word a sign of life is due: well before anybody takes it for silence. Pure."""
+    return BEAT_S if plan is None else min(BEAT_S, plan.silence_s / BEATS_A_SILENCE)
 
 
 class Teller:

@@ -11,10 +11,11 @@ from restoredrill import secret, wiring
 from restoredrill.ec2_settings import Ec2Settings, Network
 from restoredrill.errors import PlanUnmet
 from restoredrill.machines.ec2.ask import Ask
-from restoredrill.model import CheckSpec, Manifest, Report, VaultSpec
+from restoredrill.model import CheckSpec, Cost, Errand, Manifest, Report, VaultSpec
 from restoredrill.plan import AgentBundle, MachinePlan
-from restoredrill.protocols import Journal, Store
+from restoredrill.protocols import Store
 from restoredrill.settings import DatabaseConfig, Purpose
+from restoredrill.vault.journal import VaultJournal
 
 EARLIER_AT_MOST = 20  # drills that an estimate rests on
 
@@ -68,11 +69,17 @@ def settings(database: DatabaseConfig) -> Ec2Settings:
 
 
 def plan_drill(
-    database: DatabaseConfig, spec: VaultSpec, backup: Manifest, journal: Journal, store: Store, now: datetime
+    database: DatabaseConfig,
+    spec: VaultSpec,
+    backup: Manifest,
+    journal: VaultJournal,
+    store: Store,
+    now: datetime,
+    keep_s: float | None = None,
 ) -> MachinePlan:
     """The machine for a drill of `backup`. Raises `PlanUnmet` with every reason there is against it."""
     assert database.drill is not None
-    reports = [one for one in journal.reports() if one.database == database.name]
+    reports = recent(journal.reports(), database.name, now)
     ask = _ask(
         database,
         settings(database),
@@ -84,8 +91,9 @@ def plan_drill(
         jobs=database.drill.jobs,
         checks=bool(database.drill.checks),
         deadline_s=database.drill.deadline_s,
+        kept_s=keep_s or 0.0,
         services=_services(decrypt_with(database), *_keys(travelling(spec))),
-        spent_this_month_usd=spent_usd(reports, now),
+        spent_this_month_usd=_spent_usd(database, journal, reports, store, now),
         at=now,
     )
     problems = list(stays_behind(database, spec, "restore"))
@@ -102,7 +110,7 @@ def plan_backup(
     database: DatabaseConfig,
     spec: VaultSpec,
     last: Manifest | None,
-    journal: Journal,
+    journal: VaultJournal,
     store: Store,
     now: datetime,
 ) -> MachinePlan:
@@ -112,7 +120,7 @@ def plan_backup(
     if network is None:
         reason = "machines.ec2.backup is missing: subnets, security_groups and instance_profile with a route"
         raise PlanUnmet(database.name, (f"{reason} to the source",))
-    reports = [one for one in journal.reports() if one.database == database.name]
+    reports = recent(journal.reports(), database.name, now)
     ask = _ask(
         database,
         network,
@@ -123,7 +131,7 @@ def plan_backup(
         jobs=database.backup.jobs,
         deadline_s=database.backup.deadline_s,
         services=_services(source_url(database), *_keys(travelling(spec))),
-        spent_this_month_usd=spent_usd(reports, now),
+        spent_this_month_usd=_spent_usd(database, journal, reports, store, now),
         at=now,
     )
     plan = _planned(database, ask, list(stays_behind(database, spec, "backup")))
@@ -140,10 +148,60 @@ def bundles(store: Store) -> tuple[AgentBundle, ...]:
     return VaultBundles(store).list()
 
 
-def spent_usd(reports: Iterable[Report], now: datetime) -> float:
-    """What the drills of this month have cost so far. Pure."""
-    month = (now.year, now.month)
-    return sum(r.cost.amount for r in reports if (r.started_at.year, r.started_at.month) == month)
+def recent(reports: Iterable[Report], database: str, now: datetime) -> list[Report]:
+    """Reports of a database, newest first: of this month, and as many as an estimate rests on. `reports` are
+    read no further than that, as they get more for ever.
+    """
+    since = month_of(now)
+    found: list[Report] = []
+    for one in reports:
+        if one.started_at < since and len(found) >= EARLIER_AT_MOST:
+            break
+        if one.database == database:
+            found.append(one)
+    return found
+
+
+def month_of(now: datetime) -> datetime:
+    """When the month began. Pure."""
+    return now.replace(day=1, hour=0, minute=0, second=0, microsecond=0)
+
+
+def spent_usd(
+    reports: Iterable[Report], errands: Iterable[tuple[Errand, Cost | None]], now: datetime
+) -> float:
+    """What the drills and backups of this month have cost so far; those whose cost nobody knows (yet) count
+    as estimated. Pure.
+    """
+    since = month_of(now)
+    drills = sum(one.cost.amount for one in reports if one.started_at >= since)
+    return drills + sum(
+        _estimate_usd(job) if cost is None else cost.amount
+        for job, cost in errands
+        if job.started_at >= since
+    )
+
+
+def _estimate_usd(job: Errand) -> float:
+    return 0.0 if job.plan is None else job.plan.usd_estimate
+
+
+def _spent_usd(
+    database: DatabaseConfig, journal: VaultJournal, reports: Iterable[Report], store: Store, now: datetime
+) -> float:
+    """Looked for only where there is a limit."""
+    if settings(database).budget.per_month is None:
+        return 0.0
+    from restoredrill.vault.errands import VaultErrands
+
+    since, known = month_of(now), list(reports)
+    told = {one.drill for one in known}
+    errands: list[tuple[Errand, Cost | None]] = [
+        (job, None) for job in journal.open(since) if job.drill not in told
+    ]
+    errands += VaultErrands(store).costs(since)
+    ours = [(job, cost) for job, cost in errands if job.database == database.name]
+    return spent_usd(known, ours, now)
 
 
 def _planned(database: DatabaseConfig, ask: Ask, problems: list[str]) -> MachinePlan:

@@ -7,4 +7,5 @@ pytest_plugins = [
     "tests.plugins.cloud",
     "tests.plugins.bundle",
     "tests.plugins.bed",
+    "tests.plugins.groups",
 ]

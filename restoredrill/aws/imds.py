@@ -1,6 +1,7 @@
 """What an instance may ask about itself: the metadata service, version 2 only."""
 
 import contextlib
+import http.client
 import json
 import urllib.error
 import urllib.request
@@ -88,7 +89,7 @@ class Imds:
         except urllib.error.HTTPError as error:
             kind = CloudMissing if error.code == 404 else CloudUnreachable
             raise kind("ask", f"the metadata service for {path}", f"{error.code} {error.reason}") from error
-        except (OSError, ValueError) as error:
+        except (OSError, ValueError, http.client.HTTPException) as error:
             hint = "is this an instance, with IMDSv2 switched on?"
-            reason = str(getattr(error, "reason", error)).lower()
+            reason = str(getattr(error, "reason", error)).lower() or type(error).__name__
             raise CloudUnreachable("ask", "the metadata service", reason, hint=hint) from error

@@ -33,8 +33,9 @@ LONGEST = timedelta(days=7)  # until a spool counts as left behind, even if its 
 @new_command
 @click.argument("name")
 @click.option("--machine", type=click.Choice(tuple(wiring.MACHINES)), help="Where to take it from.")
+@click.option("--leave", is_flag=True, help="Told to stop, leave a machine of the cloud at work.")
 @click.option("--dry-run", is_flag=True, help="Print the plan of the machine and do nothing.")
-def command(context: Context, name: str, machine: str | None, dry_run: bool) -> Answer:
+def command(context: Context, name: str, machine: str | None, leave: bool, dry_run: bool) -> Answer:
     """Take a backup of NAME now."""
     database = context.database(name)
     settings = _settings(database)
@@ -44,7 +45,7 @@ def command(context: Context, name: str, machine: str | None, dry_run: bool) -> 
             raise UsageError("plan", name, "only a backup from a machine has a plan", hint=hint)
         manifest = _take(context, database, settings)
         return Answer(_document(manifest), _text(manifest))
-    return _send(context, database, settings, dry_run=dry_run)
+    return _send(context, database, settings, dry_run=dry_run, leaves=leave)
 
 
 def _settings(database: DatabaseConfig) -> BackupSettings:
@@ -78,20 +79,22 @@ def _new_id() -> str:
 # From a machine beside the source ---------------------------------------------------------------------------
 
 
-def _send(context: Context, database: DatabaseConfig, settings: BackupSettings, *, dry_run: bool) -> Answer:
+def _send(
+    context: Context, database: DatabaseConfig, settings: BackupSettings, *, dry_run: bool, leaves: bool
+) -> Answer:
     """The controller talks to the vault as whoever restores: it reads, and never touches the source."""
     store, now = wiring.vault(database, "restore"), clock.utcnow()
     backups = VaultBackups(store)
     last = next((one for one in backups.list() if one.database == database.name), None)
     spec = wiring.located(database, "backup")
-    plan = wiring_ec2.plan_backup(database, spec, last, VaultJournal(store), store, now)
+    plan = wiring_ec2.plan_backup(database, spec, last, VaultJournal(store, context.pass_over), store, now)
     job = _job(database, settings, plan, now)
     text = plan_text(plan, job, None)
     if dry_run:
         return Answer({"plan": job}, text)
     context.tell(text)
     with context.progress() as progress:
-        sent = sending.send(job, _hands(database, store, progress))
+        sent = sending.send(job, _hands(database, store, progress, leaves=leaves))
     document = {**_document(sent.manifest), "machine": sent.machine, "cost": sent.cost}
     left = "".join(f"\n  {'left':10s} {one}" for one in sent.machine.leftovers)
     status = Exit.LEFTOVERS if sent.machine.leftovers else Exit.PASSED
@@ -121,7 +124,7 @@ def _job(database: DatabaseConfig, settings: BackupSettings, plan: MachinePlan, 
     )
 
 
-def _hands(database: DatabaseConfig, store: VaultStore, progress: Progress) -> Hands:
+def _hands(database: DatabaseConfig, store: VaultStore, progress: Progress, *, leaves: bool) -> Hands:
     errands, backups = VaultErrands(store), VaultBackups(store)
     return Hands(
         machine=wiring.machine("ec2", database, wiring.located(database, "restore"), None),
@@ -129,10 +132,12 @@ def _hands(database: DatabaseConfig, store: VaultStore, progress: Progress) -> H
         manifest=lambda name: next((one for one in backups.list() if one.id == name), None),
         discard=backups.discard,
         leave=errands.leave,
+        reckon=errands.reckon,
         watch=lambda event: show(event, progress),
         new_id=_new_id,
         bill=wiring.bill("ec2", database),
         facts=wiring.facts("ec2", database),
+        leaves=leaves,
     )
 
 

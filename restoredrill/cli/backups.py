@@ -21,7 +21,7 @@ def command(context: Context, name: str) -> Answer:
     store = wiring.vault(context.database(name), "restore")
     listing = VaultBackups(store).look()
     manifests = [manifest for manifest in listing.manifests if manifest.database == name]
-    verdicts = _verdicts(VaultJournal(store).reports())
+    verdicts = _verdicts(VaultJournal(store, context.pass_over).reports())
     for one in listing.unreadable:
         context.warn(f"backup {one.backup}: its manifest can't be read: {one.reason}")
     return Answer(

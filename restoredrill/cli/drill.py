@@ -49,6 +49,7 @@ _FILE = click.Path(dir_okay=False, path_type=Path)
 @click.option(
     "--keep", type=_Duration(), metavar="TIME", help="After a pass leave the server running, 2h say."
 )
+@click.option("--leave", is_flag=True, help="Told to stop, leave a machine of the cloud at work.")
 @click.option("--dry-run", is_flag=True, help="Print the plan and do nothing.")
 @click.option("--resume", metavar="DRILL", help="Go on with this drill, whose controller died.")
 @click.option("--junit", type=_FILE, metavar="FILE", help="Write the report as JUnit XML, too.")
@@ -60,6 +61,7 @@ def command(
     pick: str | None,
     machine: str | None,
     keep: float | None,
+    leave: bool,
     dry_run: bool,
     resume: str | None,
     **forms: Path | None,
@@ -70,14 +72,14 @@ def command(
     if resume is not None:
         if pick is not None or machine is not None or keep is not None or dry_run:
             raise UsageError("resume", resume, "what it does is settled: it takes no other option")
-        report = _resume(context, database, resume)
+        report = _resume(context, database, resume, leaves=leave)
     else:
         key = wiring.signer(context.schedules)  # better missed before a drill than after it
-        planned = _planned(database, _request(database, pick, machine, keep))
+        planned = _planned(context, database, _request(database, pick, machine, keep))
         planned = replace(planned, render=wiring.sealed_render(planned.store, key))
         if dry_run and planned.job is not None:
             return _answer(planned)
-        report = planned.report or _conduct(context, database, planned)
+        report = planned.report or _conduct(context, database, planned, leaves=leave)
         if planned.report is not None and not dry_run:
             planned.journal.save(report, planned.render(report))
     write_forms(report, forms)
@@ -96,11 +98,11 @@ class _Planned:
     render: Render = wiring.render
 
 
-def _planned(database: DatabaseConfig, request: DrillRequest) -> _Planned:
+def _planned(context: Context, database: DatabaseConfig, request: DrillRequest) -> _Planned:
     started_at = clock.utcnow()
     spec = wiring.located(database, "restore")
     store = wiring.store(spec, database.name)
-    journal = VaultJournal(store)
+    journal = VaultJournal(store, context.pass_over)
     drill_id = make_id(started_at, secrets.token_hex(4))
     backup = _choose(request, VaultBackups(store).look(), journal, seed=int(drill_id[-8:], 16))
     if isinstance(backup, Finding):
@@ -109,7 +111,7 @@ def _planned(database: DatabaseConfig, request: DrillRequest) -> _Planned:
         require_fitting_key(backup.recipients, wiring.unsealer(request.decrypt_with, database.name))
         return _Planned(store, journal, picking.make_job(request, drill_id, backup, started_at), backup)
     try:
-        plan = wiring_ec2.plan_drill(database, spec, backup, journal, store, started_at)
+        plan = wiring_ec2.plan_drill(database, spec, backup, journal, store, started_at, request.keep_s)
     except PlanUnmet as error:
         return _Planned(store, journal, report=undecided.unmet(request, drill_id, backup, error, started_at))
     return _Planned(store, journal, picking.make_job(request, drill_id, backup, started_at, plan), backup)
@@ -157,17 +159,18 @@ def _choose(request: DrillRequest, listing: Listing, journal: VaultJournal, seed
     return picking.choose(request.pick, backups, proven, seed)
 
 
-def _conduct(context: Context, database: DatabaseConfig, planned: _Planned) -> Report:
+def _conduct(context: Context, database: DatabaseConfig, planned: _Planned, *, leaves: bool) -> Report:
     job, backup = planned.job, planned.backup
     assert job is not None
     assert backup is not None
     if job.plan is not None:
         context.tell(plan_text(job.plan, job, backup))
     with context.progress() as progress:
-        return drill.conduct(job, backup, _hands(database, job, planned.journal, planned.render, progress))
+        hands = _hands(database, job, planned.journal, planned.render, progress, leaves=leaves)
+        return drill.conduct(job, backup, hands)
 
 
-def _resume(context: Context, database: DatabaseConfig, name: str) -> Report:
+def _resume(context: Context, database: DatabaseConfig, name: str, *, leaves: bool) -> Report:
     store = wiring.vault(database, "restore")
     journal = VaultJournal(store)
     try:
@@ -181,7 +184,8 @@ def _resume(context: Context, database: DatabaseConfig, name: str) -> Report:
     backup = next((one for one in backups if one.id == job.backup), None)
     render = wiring.sealed_render(store, _signer_if_any(context))
     with context.progress() as progress:
-        return drill.resume(job, backup, _hands(database, job, journal, render, progress))
+        hands = _hands(database, job, journal, render, progress, leaves=leaves)
+        return drill.resume(job, backup, hands)
 
 
 def _signer_if_any(context: Context) -> "Signer | None":
@@ -194,7 +198,13 @@ def _signer_if_any(context: Context) -> "Signer | None":
 
 
 def _hands(
-    database: DatabaseConfig, job: Job, journal: VaultJournal, render: Render, progress: Progress
+    database: DatabaseConfig,
+    job: Job,
+    journal: VaultJournal,
+    render: Render,
+    progress: Progress,
+    *,
+    leaves: bool,
 ) -> Hands:
     return Hands(
         machine=wiring.machine(job.provider, database, job.vault, job.decrypt_with),
@@ -203,6 +213,7 @@ def _hands(
         watch=lambda event: show(event, progress),
         bill=wiring.bill(job.provider, database),
         facts=wiring.facts(job.provider, database),
+        leaves=leaves,
     )
 
 

@@ -94,6 +94,10 @@ class Context:
         """One line on standard error, also with `--json`."""
         output.complain(f"warning: {text}")
 
+    def pass_over(self, error: RestoredrillError) -> None:
+        """Warn of one thing of many that can't be read."""
+        self.warn(f"passed over: {error}")
+
     @contextlib.contextmanager
     def progress(self) -> "Iterator[Progress]":
         """A line on standard error that shows what goes on; where that is no terminal, nothing."""

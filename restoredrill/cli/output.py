@@ -10,7 +10,7 @@ from pathlib import PurePath
 from typing import TYPE_CHECKING, Any
 
 from restoredrill import secret
-from restoredrill.errors import ConfigError, RestoredrillError
+from restoredrill.errors import ConfigError, PlanUnmet, RestoredrillError
 
 if TYPE_CHECKING:  # imported where it is used, as most answers need none of it
     from rich.console import RenderableType
@@ -57,7 +57,7 @@ def to_json(document: Any) -> str:
 
 def describe(error: RestoredrillError) -> dict[str, Any]:
     """An error as `--json` prints it."""
-    problems = list(error.problems) if isinstance(error, ConfigError) else []
+    problems = list(_problems(error))
     return {
         "operation": error.operation,
         "thing": error.thing,
@@ -69,7 +69,7 @@ def describe(error: RestoredrillError) -> dict[str, Any]:
 
 def explain(error: RestoredrillError) -> list[str]:
     """An error in lines for people."""
-    problems = error.problems if isinstance(error, ConfigError) else ()
+    problems = _problems(error)
     if len(problems) > 1:
         lines = [f"restoredrill: {error.thing}: {len(problems)} problems", *(f"  {p}" for p in problems)]
     elif problems and problems[0].startswith(error.thing):
@@ -77,6 +77,11 @@ def explain(error: RestoredrillError) -> list[str]:
     else:
         lines = [f"restoredrill: {error}"]
     return [*lines, f"hint: {error.hint}"] if error.hint else lines
+
+
+def _problems(error: RestoredrillError) -> tuple[str, ...]:
+    """The single ones of an error that gathers them."""
+    return error.problems if isinstance(error, ConfigError | PlanUnmet) else ()
 
 
 def _render(text: "RenderableType") -> None:

@@ -64,6 +64,8 @@ def _lines(name: str, plan: PrunePlan, done: Pruned | None) -> list[str]:
     ]
     lines += [f"  unreadable    {one.backup}  {one.reason}" for one in plan.unreadable]
     lines += [f"  left behind   {one.folder}  {units.size(one.size_bytes)}" for one in plan.leftovers]
+    if plan.errands:
+        lines.append(f"  over          {len(plan.errands)} folders of what machines did long ago")
     if plan.uploads:
         lines.append(f"  left behind   {len(plan.uploads)} unfinished uploads")
     return lines + [f"  skipped       {what}  {reason}" for what, reason in (done.skipped if done else ())]

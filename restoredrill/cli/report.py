@@ -29,7 +29,7 @@ def command(context: Context, name: str | None, drill: str | None, last: int) ->
     reports: list[Report] = []
     for database in names.values():
         try:
-            journal = VaultJournal(wiring.vault(database, "restore"))
+            journal = VaultJournal(wiring.vault(database, "restore"), context.pass_over)
             reports += islice((r for r in journal.reports() if r.database == database.name), last)
         except RestoredrillError as error:
             if name is not None:
@@ -39,7 +39,7 @@ def command(context: Context, name: str | None, drill: str | None, last: int) ->
 
 
 def _one(context: Context, name: str, drill: str) -> Answer:
-    journal = VaultJournal(wiring.vault(context.database(name), "restore"))
+    journal = VaultJournal(wiring.vault(context.database(name), "restore"), context.pass_over)
     found = None
     if drill == "latest" or is_id(drill):
         reports = journal.reports(None if drill == "latest" else drill)

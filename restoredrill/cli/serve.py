@@ -3,7 +3,7 @@
 import threading
 from collections.abc import Iterator, Mapping
 from contextlib import ExitStack, contextmanager
-from datetime import timedelta
+from datetime import datetime, timedelta
 from pathlib import Path
 
 from restoredrill import clock, config, wiring
@@ -15,13 +15,19 @@ from restoredrill.controller import Controller, Ended, Open, Resumer, Rounds, Ru
 from restoredrill.errors import Exit, RestoredrillError, ToolMissing, UsageError
 from restoredrill.interruptions import postponed
 from restoredrill.machines.children import Children, lock
+from restoredrill.model import Job
 from restoredrill.settings import DatabaseConfig
 from restoredrill.vault.journal import VaultJournal
 
 REAP_EVERY_S = 600.0
 RESUME_EVERY_S = 180.0
 LONG_OVER = timedelta(days=1)  # past its deadline: nobody goes on with a drill then, reaping goes on
+QUIET_FOR = timedelta(minutes=5)  # longer than a boot, a pause between beats, and the end of a machine take
 PATIENCE_S = 8.0  # for what runs to clean up after SIGTERM; the whole of it ends within 10
+
+# To end a machine of the cloud takes longer than a service has to stop, and it needs nobody: the next `serve`
+# goes on with what is under way.
+_OURS = ("--json", "--leave")
 
 
 @new_command
@@ -102,21 +108,29 @@ class _Reaping:
 
 
 def _open(databases: Mapping[str, DatabaseConfig]) -> Iterator[Open]:
-    """Drills on machines of the cloud that nobody has come to an end with. A vault that does not answer
-    hides no other.
+    """Drills on machines of the cloud that nobody comes to an end with. A vault that does not answer hides no
+    other.
     """
     for name, database in databases.items():
         if database.machines.ec2 is None or database.drill is None:
             continue
         since = clock.utcnow() - timedelta(seconds=database.drill.deadline_s) - LONG_OVER
         try:
-            jobs = VaultJournal(wiring.vault(database, "restore")).open(since)
+            journal = VaultJournal(wiring.vault(database, "restore"))
+            mine = (job for job in journal.open(since) if job.provider != "local" and job.database == name)
+            jobs = [job for job in mine if forsaken(job, journal.touched_at(job.drill), clock.utcnow())]
         except RestoredrillError as error:
             _log(f"drill {name}: could not look for open ones: {error}")
             continue
         for job in jobs:
-            if job.provider != "local" and job.database == name:
-                yield Open(name, job.drill)
+            yield Open(name, job.drill)
+
+
+def forsaken(job: Job, touched_at: datetime | None, now: datetime) -> bool:
+    """Is it worth going on with? Not while its machine speaks: it needs nobody, and somebody at another host
+    may be following it. Pure.
+    """
+    return now > job.deadline_at or touched_at is None or now - touched_at > QUIET_FOR
 
 
 class _Restoredrill:
@@ -127,13 +141,13 @@ class _Restoredrill:
         self._schedules = schedules.absolute()
 
     def carry_out(self, run: Run) -> Ended | None:
-        words = [run.kind, run.database, "--json", "--schedules", str(self._schedules)]
+        words = [run.kind, run.database, *_OURS, "--schedules", str(self._schedules)]
         finished = self._children.run(run.key, words)
         return None if finished is None else Ended(finished.code, finished.out, finished.err)
 
     def go_on(self, one: Open) -> Ended | None:
         """Under the lock of the database's own drills: whoever has it is a controller that lives."""
-        words = ["drill", one.database, "--resume", one.drill, "--json", "--schedules", str(self._schedules)]
+        words = ["drill", one.database, "--resume", one.drill, *_OURS, "--schedules", str(self._schedules)]
         finished = self._children.run(Run(one.database, "drill", "", "").key, words)
         return None if finished is None else Ended(finished.code, finished.out, finished.err)
 

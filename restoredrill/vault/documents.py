@@ -1,6 +1,6 @@
 """Documents in a vault: written once or again, read one by one or many at a time."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from typing import TypeVar
 
@@ -14,6 +14,9 @@ from restoredrill.vault.catalog import why_invalid
 
 FETCHES_AT_ONCE = 8
 _D = TypeVar("_D", bound=Document)
+
+PassOver = Callable[[ObjectCorrupt], None]
+"""pass_over(error): told of a document that can't be read, by whoever can do without it."""
 
 
 def as_bytes(document: Document) -> bytes:
@@ -45,13 +48,22 @@ def read_many(store: Store, keys: Sequence[str], kind: type[_D]) -> list[_D]:
         return list(pool.map(lambda key: read(store, key, kind), keys))
 
 
-def read_if_any(store: Store, keys: Sequence[str], kind: type[_D]) -> list[_D | None]:
-    """All of them, in order, with None where there is none."""
+def read_if_any(
+    store: Store, keys: Sequence[str], kind: type[_D], pass_over: PassOver | None = None
+) -> list[_D | None]:
+    """All of them, in order, with None where there is none; and, with `pass_over`, where there is something
+    that can't be read, once that was told.
+    """
 
     def read_one(key: str) -> _D | None:
         try:
             return read(store, key, kind)
         except VaultMissing:
+            return None
+        except ObjectCorrupt as error:
+            if pass_over is None:
+                raise
+            pass_over(error)
             return None
 
     with ThreadPoolExecutor(FETCHES_AT_ONCE) as pool:

@@ -1,9 +1,10 @@
 """The backups that machines take: the job that goes out, the events and the outcome that come back."""
 
 from collections.abc import Iterator
+from datetime import datetime
 
 from restoredrill.errors import VaultMissing
-from restoredrill.model import BackupJob, Event
+from restoredrill.model import BackupJob, Cost, Event
 from restoredrill.outcome import BackupOutcome
 from restoredrill.protocols import Store
 from restoredrill.vault import documents
@@ -47,6 +48,19 @@ class VaultErrands:
     def leave(self, errand: str, name: str, text: str) -> None:
         """Put a text beside the job: a console's words, a log."""
         self._store.put(checked(f"{errand_folder(errand)}{name}"), [text.encode()])
+
+    def reckon(self, errand: str, cost: Cost) -> None:
+        """Write down what its machine has cost."""
+        self._store.put(f"{errand_folder(errand)}cost.json", [documents.as_bytes(cost)])
+
+    def costs(self, since: datetime) -> list[tuple[BackupJob, Cost | None]]:
+        """Errands begun after `since`, and what each has cost, where that was written down. Raises
+        `ObjectCorrupt`.
+        """
+        ids = [one for one in self.all() if one[:16] >= f"{since:%Y%m%dT%H%M%SZ}"]
+        jobs = documents.read_if_any(self._store, [f"{errand_folder(one)}job.json" for one in ids], BackupJob)
+        costs = documents.read_if_any(self._store, [f"{errand_folder(one)}cost.json" for one in ids], Cost)
+        return [(job, cost) for job, cost in zip(jobs, costs, strict=True) if job is not None]
 
     def all(self) -> Iterator[str]:
         """Ids of every errand there is, in order."""

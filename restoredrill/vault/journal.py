@@ -8,7 +8,7 @@ from restoredrill.errors import VaultError
 from restoredrill.model import Event, Job, Report, Verdict
 from restoredrill.protocols import Store
 from restoredrill.vault import documents
-from restoredrill.vault.documents import FETCHES_AT_ONCE
+from restoredrill.vault.documents import FETCHES_AT_ONCE, PassOver
 from restoredrill.vault.layout import (
     DRILLS,
     checked,
@@ -17,6 +17,7 @@ from restoredrill.vault.layout import (
     is_id,
     job_key,
     last_part,
+    proof_key,
     report_key,
 )
 
@@ -32,10 +33,13 @@ class Drilled:
 
 
 class VaultJournal:
-    """The `Journal` of one store."""
+    """The `Journal` of one store. Without `pass_over`, a report that can't be read is an error for everybody
+    who reads many.
+    """
 
-    def __init__(self, store: Store) -> None:
+    def __init__(self, store: Store, pass_over: PassOver | None = None) -> None:
         self._store = store
+        self._pass_over = pass_over
 
     def submit(self, job: Job) -> None:
         """See `Journal.submit`. The same job may go out again; raises `VaultConflict` for another one."""
@@ -54,21 +58,27 @@ class VaultJournal:
         return documents.events(self._store, events_folder(drill), after)
 
     def save(self, report: Report, forms: Mapping[str, str]) -> None:
-        """See `Journal.save`. `report.json` comes last: where it is, the others are too."""
+        """See `Journal.save`. `report.json` comes last: where it is, the others are too. Behind it comes only
+        the mark of a pass: who waits for that waits in vain rather than takes it for more than it is.
+        """
         for name, text in forms.items():
-            if "/" in name or name in ("job.json", "report.json"):
+            if "/" in name or name in ("job.json", "report.json", "passed"):
                 raise VaultError("write", name, "not a form of a report")
             self._store.put(checked(f"{drill_folder(report.drill)}{name}"), [text.encode()])
         self._store.put(report_key(report.drill), [report.to_json().encode()])
+        if report.verdict is Verdict.PASSED:
+            self._store.put(proof_key(report.drill), [f"{report.finished_at.isoformat()}\n".encode()])
 
     def reports(self, drill: str | None = None) -> Iterator[Report]:
-        """See `Journal.reports`. Raises `ObjectCorrupt` at one that can't be read."""
+        """See `Journal.reports`. Raises `ObjectCorrupt` at one that can't be read, if it was asked for or
+        nobody said to pass over it.
+        """
         drills = self._drills() if drill is None else (drill,)
+        pass_over = self._pass_over if drill is None else None
         for start in range(0, len(drills), FETCHES_AT_ONCE):
             keys = [report_key(one) for one in drills[start : start + FETCHES_AT_ONCE]]
-            yield from (
-                report for report in documents.read_if_any(self._store, keys, Report) if report is not None
-            )
+            found = documents.read_if_any(self._store, keys, Report, pass_over)
+            yield from (report for report in found if report is not None)
 
     def drilled(self, now: datetime) -> Drilled:
         """Which backups have passed, and which are being drilled at `now`. A drill whose lease is over is
@@ -92,6 +102,10 @@ class VaultJournal:
         named = [one for one, report in zip(drills, reports, strict=True) if _is_open(report)]
         jobs = documents.read_if_any(self._store, [job_key(one) for one in named], Job)
         return tuple(job for job in jobs if job is not None)
+
+    def touched_at(self, drill: str) -> datetime | None:
+        """When anything was last written of a drill, by the store's clock; None: nothing is there."""
+        return max((entry.modified_at for entry in self._store.list(drill_folder(drill))), default=None)
 
     def _drills(self) -> tuple[str, ...]:
         """Ids, newest first."""

@@ -79,6 +79,11 @@ def report_key(drill: str) -> str:
     return f"{drill_folder(drill)}report.json"
 
 
+def proof_key(drill: str) -> str:
+    """There where a drill has passed, and only there: a bucket can tell of it by its name alone."""
+    return f"{drill_folder(drill)}passed"
+
+
 def errand_folder(backup: str) -> str:
     """`jobs/<backup id>/`: where a machine that takes a backup finds its job and leaves its words."""
     return f"{JOBS}{_checked_id('backup', backup)}/"

@@ -6,14 +6,15 @@ from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta, tzinfo
 
 from restoredrill.errors import VaultHeld
-from restoredrill.model import Manifest
+from restoredrill.model import Manifest, make_id
 from restoredrill.vault.catalog import Unreadable, VaultBackups
 from restoredrill.vault.journal import VaultJournal
-from restoredrill.vault.layout import BACKUPS, SCRATCH, backup_folder, is_id, last_part, manifest_key
+from restoredrill.vault.layout import BACKUPS, JOBS, SCRATCH, backup_folder, is_id, last_part, manifest_key
 from restoredrill.vault.retention import Keep, Plan, plan
 from restoredrill.vault.store import Unfinished, VaultStore
 
 LEFTOVER_AFTER = timedelta(days=1)
+FORGOTTEN_AFTER = timedelta(days=62)  # what a machine said of a backup it took; its cost counts for a month
 _DELETES_AT_ONCE = 8
 
 
@@ -35,11 +36,12 @@ class PrunePlan:
     leftovers: tuple[Leftover, ...]
     uploads: tuple[Unfinished, ...]
     scratch: tuple[str, ...]
+    errands: tuple[str, ...]  # folders of what machines did long ago
 
 
 @dataclass(frozen=True)
 class Pruned:
-    """What a prune did: backups and leftover folders that are gone, and those that had to stay, with the
+    """What a prune did: backups and folders that are gone, and those that had to stay, with the
     reason.
     """
 
@@ -75,6 +77,7 @@ def survey(
         leftovers=_leftovers(store, known, uploads, now),
         uploads=tuple(upload for upload in uploads if upload.touched_at < now - LEFTOVER_AFTER),
         scratch=tuple(e.key for e in store.list(SCRATCH) if e.modified_at < now - LEFTOVER_AFTER),
+        errands=_forgotten(store, now),
     )
 
 
@@ -101,6 +104,11 @@ def execute(store: VaultStore, pruning: PrunePlan, now: datetime) -> Pruned:
             cleared.append(leftover.folder)
         else:
             skipped.append((leftover.folder, "under an object lock"))
+    for folder in pruning.errands:
+        if _delete_folder(store, folder):
+            cleared.append(folder)
+        else:
+            skipped.append((folder, "under an object lock"))
     return Pruned(tuple(deleted), tuple(cleared), tuple(skipped))
 
 
@@ -125,6 +133,14 @@ def _leftovers(
         if touched_at < now - LEFTOVER_AFTER and manifest_key(backup) not in {e.key for e in entries}:
             found.append(Leftover(folder, touched_at, sum(entry.size_bytes for entry in entries)))
     return tuple(found)
+
+
+def _forgotten(store: VaultStore, now: datetime) -> tuple[str, ...]:
+    """The manifest is the proof of a backup; what its machine said is of no use for long."""
+    before = make_id(now - FORGOTTEN_AFTER, "")
+    folders = [entry.key for entry in store.list(JOBS, folders=True)]
+    old = [folder for folder in folders if is_id(last_part(folder)) and last_part(folder) < before]
+    return tuple(folder for folder in old if any(store.list(folder)))  # some stores list empty ones for ever
 
 
 def _delete_folder(store: VaultStore, folder: str, first: str | None = None) -> bool:

@@ -1,5 +1,7 @@
 """What an instance asks about itself, against a stand-in of the metadata service."""
 
+import socket
+import threading
 from datetime import UTC, datetime
 
 import pytest
@@ -65,6 +67,22 @@ def test_a_service_that_fails_says_nothing_about_a_notice() -> None:
         told.refuses = 1
         with pytest.raises(CloudUnreachable, match="503"):
             Imds(told.url).notice()
+
+
+def test_an_answer_that_is_cut_says_nothing() -> None:
+    """It would have ended a drill under way: it is asked every few seconds."""
+
+    def cut(caller: socket.socket) -> None:
+        caller.recv(1000)
+        caller.sendall(b"HTTP/1.1 200 OK\r\nContent-Length: 100\r\n\r\nhalf")
+        caller.close()
+
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        answering = threading.Thread(target=lambda: cut(server.accept()[0]))
+        answering.start()
+        with pytest.raises(CloudUnreachable, match="incompleteread"):
+            Imds(f"http://127.0.0.1:{server.getsockname()[1]}", timeout_s=60).notice()
+        answering.join()
 
 
 def test_nobody_is_there() -> None:

@@ -5,9 +5,10 @@ from pathlib import Path
 import pytest
 
 from restoredrill.aws.errors import translated
-from restoredrill.aws.session import Reach, client
+from restoredrill.aws.session import Reach, client, open_session
 from restoredrill.errors import CloudDenied, CloudUnreachable
-from tests.cloud.world import ADMINISTRATOR, ELSEWHERE, Cloud
+from tests.cloud.principal import ADMINISTRATOR
+from tests.cloud.world import ELSEWHERE, Cloud
 
 _MAY = {"Effect": "Allow", "Action": "ec2:Describe*", "Resource": "*"}
 LOOK = {"Version": "2012-10-17", "Statement": [_MAY]}
@@ -35,7 +36,7 @@ def test_a_client_asks_the_endpoint_in_its_region(account: Cloud) -> None:
 
 
 def test_no_proxy_is_in_the_way_to_this_host(account: Cloud, monkeypatch: pytest.MonkeyPatch) -> None:
-    arn = account.role("controller", {"look": LOOK})
+    arn = account.role("controller", {"look": LOOK}, service=None)
     for name in ("HTTP_PROXY", "http_proxy"):
         monkeypatch.setenv(name, "http://127.0.0.1:9")
     plain = Reach(account.region, endpoint_url=account.endpoint_url)
@@ -44,7 +45,7 @@ def test_no_proxy_is_in_the_way_to_this_host(account: Cloud, monkeypatch: pytest
 
 
 def test_a_role_is_taken_when_it_is_needed(account: Cloud) -> None:
-    arn = account.role("controller", {"look": LOOK})
+    arn = account.role("controller", {"look": LOOK}, service=None)
     made = client("ec2", Reach(account.region, role_arn=arn, endpoint_url=account.endpoint_url))
     assert account.asked("sts", "AssumeRole") == []
     for _ in range(2):
@@ -74,3 +75,14 @@ def test_nobody_there_is_told(account: Cloud) -> None:
     made = client("ec2", Reach(account.region, endpoint_url="http://127.0.0.1:9"), attempts=1)
     with pytest.raises(CloudUnreachable), translated("look at", "EC2"):
         made.describe_vpcs()
+
+
+def test_what_is_known_of_a_service_is_read_once_for_all_clients() -> None:
+    """Fifty drills at once have some hundred clients, and EC2's model alone is 22 MB."""
+    first, second = (open_session(None, None, "us-east-1") for _ in range(2))
+    assert first is not second
+    loaders = [session.get_component("data_loader") for session in (first, second)]
+    assert loaders[0] is loaders[1]
+    assert loaders[0].load_service_model("ec2", "service-2") is loaders[1].load_service_model(
+        "ec2", "service-2"
+    )

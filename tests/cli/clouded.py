@@ -16,7 +16,8 @@ from restoredrill.vault.errands import VaultErrands
 from restoredrill.vault.journal import VaultJournal
 from restoredrill.vault.opening import open_store
 from restoredrill.vault.store import VaultStore
-from tests.cloud.world import ADMINISTRATOR, Cloud
+from tests.cloud.principal import ADMINISTRATOR
+from tests.cloud.world import Cloud
 from tests.stories.samples import NOW, manifest
 
 FILE = """

@@ -12,6 +12,8 @@ from restoredrill.vault.bundles import VaultBundles
 from restoredrill.vault.folder import FolderStore
 from tests.cli import programs
 from tests.cli.programs import REAL
+from tests.cloud.world import Cloud
+from tests.terraform.policies import policy
 
 
 @pytest.fixture
@@ -49,6 +51,42 @@ def test_a_built_bundle_is_published(schedules: Path, tmp_path: Path) -> None:
     assert [one.name for one in VaultBundles(FolderStore(tmp_path / "vault")).list()] == [path.name]
     said = programs.run(REAL, "agent", "publish", "shop", path, cwd=tmp_path).stdout
     assert said == f"published {path.name}  1 B, Python 3.11, PostgreSQL 17.10\n"
+
+
+def test_who_writes_backups_does_not_publish(tmp_path: Path, cloud: Cloud) -> None:
+    """What machines run can read every backup: it is put there by the controller, and by nobody else."""
+    bucket, path = cloud.bucket(), a_bundle(tmp_path)
+    here = {"bucket_arn": f"arn:aws:s3:::{bucket}", "region": cloud.region, "account": cloud.account}
+    writer = cloud.keys_of("writer", {"backup-writer": policy("backup-writer", **here)})
+    controller = cloud.keys_of("controller", {"controller": policy("controller", **here)})
+    (tmp_path / "schedules").mkdir()
+    file = tmp_path / "schedules" / "shop.yaml"
+    vault = f"""
+drill: {{}}
+vault:
+  url: s3://{bucket}/shop
+  endpoint_url: {cloud.endpoint_url}
+  region: {cloud.region}
+  access_key_id: ${{WRITER}}
+  secret_access_key: ${{WRITERS_SECRET}}
+"""
+    file.write_text(vault)
+    environment = {
+        "WRITER": writer.access_key,
+        "WRITERS_SECRET": writer.secret_key,
+        "CONTROLLER": controller.access_key,
+        "CONTROLLERS_SECRET": controller.secret_key,
+    }
+    done = programs.run(REAL, "agent", "publish", "shop", path, cwd=tmp_path, env=environment)
+    assert done.returncode != 0
+    assert f"agents/{path.name}" in done.stderr
+    assert "AccessDenied" in done.stderr or "Access Denied" in done.stderr
+    as_controller = "{access_key_id: '${CONTROLLER}', secret_access_key: '${CONTROLLERS_SECRET}'}"
+    file.write_text(f"{vault}  restore_as: {as_controller}\n")
+    done = programs.run(REAL, "agent", "publish", "shop", path, cwd=tmp_path, env=environment)
+    assert done.returncode == 0, done.stderr
+    kept = cloud.client("s3").list_objects_v2(Bucket=bucket, Prefix="shop/agents/")["Contents"]
+    assert [one["Key"] for one in kept] == [f"shop/agents/{path.name}", f"shop/agents/{path.name}.json"]
 
 
 def test_a_file_alone_is_not_enough(schedules: Path, tmp_path: Path) -> None:

@@ -123,6 +123,12 @@ def test_problems_stand_one_a_line(capsys: Any) -> None:
     assert capsys.readouterr().err == "restoredrill: schedules/a.yaml:1: vault: is missing\n"
 
 
+def test_an_unmet_plan_says_all_that_it_lacks(capsys: Any) -> None:
+    assert run("fail", "unmet plan") == Exit.INCONCLUSIVE
+    said = "restoredrill: shop: 2 problems\n  no subnet sg-1\n  no room for it\nhint: see README\n"
+    assert capsys.readouterr().err == said
+
+
 def test_problems_in_json(capsys: Any) -> None:
     assert run("--json", "fail", "two problems") == Exit.USAGE
     error = json.loads(capsys.readouterr().out)["error"]

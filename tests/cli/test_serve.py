@@ -4,11 +4,14 @@ import signal
 import subprocess
 import time
 from collections.abc import Iterator
+from datetime import timedelta
 from pathlib import Path
 
 import pytest
 
+from restoredrill.cli.serve import forsaken
 from tests.cli.programs import LIMIT_S, REAL, run, start
+from tests.stories.samples import cloud_job
 
 FILE = """
 vault: {url: 'file:///nowhere'}
@@ -88,3 +91,14 @@ def test_what_was_left_before_a_reboot_is_ended_at_the_start(host: Path) -> None
         served.communicate()
     assert "ending 20260923T031500Z-7f3a" in lines[0]
     assert not left.exists()
+
+
+def test_who_speaks_is_not_gone_on_with() -> None:
+    """Somebody at another host may follow it: two of them would each start its next machine, or end it."""
+    job = cloud_job(deadline_s=2700)
+    begun = job.started_at
+    assert not forsaken(job, begun, begun + timedelta(minutes=4)), "its machine boots"
+    assert not forsaken(job, begun + timedelta(minutes=20), begun + timedelta(minutes=22))
+    assert forsaken(job, begun + timedelta(minutes=20), begun + timedelta(minutes=26)), "nobody speaks"
+    assert forsaken(job, begun + timedelta(minutes=45), begun + timedelta(minutes=46)), "its time is over"
+    assert forsaken(job, None, begun)

@@ -29,6 +29,7 @@ class Bed:
         self.disk = "2g"  # how much a machine may write, as tmpfs counts
         self.nvme_mb = 1024  # the local disk of types that have any
         self.rate_mb_s: float | None = None  # of a machine's link to the API
+        self.source: tuple[str, int] | None = None  # a database server that machines reach at port 5432
         self.unreachable = False  # no way to the API, from the start
         self.patience_s = 8.0  # from the power button to the plug
         self.errors: list[str] = []
@@ -126,7 +127,7 @@ class Bed:
         instance = self.cloud.instance(identity)
         reachable = not self.unreachable and has_way_to_s3(instance.region, instance.subnet)
         nvme = self.nvme_mb << 20 if has_local_disk(instance.type) else 0
-        options = Options(self.disk, nvme, reachable, self.rate_mb_s)
+        options = Options(self.disk, nvme, reachable, self.rate_mb_s, self.source)
         try:
             machine = Machine(self.cloud, instance, self._tree, self._folder / identity, options)
         except Exception as error:

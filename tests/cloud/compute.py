@@ -2,7 +2,7 @@
 
 import base64
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from types import SimpleNamespace
 from typing import Any
 
@@ -10,10 +10,14 @@ from moto.core.utils import utcnow
 from moto.ec2.models import ec2_backends
 from werkzeug.wrappers import Response
 
-from tests.cloud import launch, wire
+from tests.cloud import in_use, launch, permissions_ec2, wire
 from tests.cloud.call import Call
-from tests.cloud.gate import Gate
-from tests.cloud.lifecycle import Lifecycle
+from tests.cloud.catalog import Catalog
+from tests.cloud.gate import Gate, Handler
+from tests.cloud.lifecycle import BAD_KEY, NO_RIGHT_TO_KEY, Lifecycle
+from tests.cloud.need import Need
+from tests.cloud.pages import PAGED, Pages
+from tests.cloud.permissions import find_key, key_need
 from tests.cloud.tokens import Tokens
 from tests.cloud.wire import Refused
 
@@ -36,18 +40,32 @@ class Compute:
     """The handlers, and what they remember."""
 
     gate: Gate
+    may: Callable[[Call, Need], bool]  # for what is judged after the call: keys of volumes
+    catalog: Catalog = field(default_factory=Catalog)
+    pages: Pages = field(default_factory=Pages)
     tokens: Tokens = field(default_factory=Tokens)
     lifecycle: Lifecycle = field(default_factory=lambda: Lifecycle(find))
     on_run: list[Callable[[str], None]] = field(default_factory=list)
     on_terminate: list[Callable[[str], None]] = field(default_factory=list)
 
-    def handlers(self) -> dict[tuple[str, str], Callable[[Call], Response | None]]:
-        return {
-            ("ec2", "RunInstances"): self.run,
-            ("ec2", "TerminateInstances"): self.terminate,
+    def handlers(self) -> dict[tuple[str, str], Handler]:
+        looks: dict[tuple[str, str], Handler] = {("ec2", action): self.gate.moto for action in PAGED}
+        looks |= {
             ("ec2", "DescribeInstances"): self.describe,
             ("ec2", "DescribeInstanceStatus"): self.look,
+            ("ec2", "DescribeVolumes"): self._counted("volume"),
+            ("ec2", "DescribeNetworkInterfaces"): self._counted("network-interface"),
+            ("ec2", "DescribeSpotPriceHistory"): self.catalog.spot_prices,
+        }
+        return {
+            **{name: self.pages.paged(answer) for name, answer in looks.items()},
+            **self.catalog.handlers(),
+            ("ec2", "RunInstances"): self.run,
+            ("ec2", "TerminateInstances"): self.terminate,
             ("ec2", "GetConsoleOutput"): self.console,
+            ("ec2", "DeleteNetworkInterface"): in_use.delete_interface,
+            ("ec2", "DeleteSecurityGroup"): in_use.delete_group,
+            ("ec2", "DeleteSubnet"): in_use.delete_subnet,
         }
 
     # Running ----------------------------------------------------------------------------------------------
@@ -62,16 +80,38 @@ class Compute:
         if token and (used := self.tokens.find(call.region, token, params)):
             return self._again(ec2, used.reservation, used.instances)
         where, market = launch.zone(ec2, asked), launch.market(asked)
-        if refused := self.gate.trouble.refusal(asked.get("InstanceType", "m1.small"), where, market):
+        type_ = str(asked.get("InstanceType", "m1.small"))
+        if refused := self.gate.trouble.refusal(type_, where, market):
             raise refused
-        reservation = self._start(ec2, call, asked)
+        self.catalog.check(type_, market, self._alive(ec2))
+        doom = self._doom(call)
+        reservation = self._start(ec2, call, asked, doom)
         ids = tuple(instance.id for instance in reservation.instances)
         if token:
             self.tokens.keep(call.region, token, params, reservation.id, ids)
-        self._tell(self.on_run, ids)
+        self._tell(self.on_run if not doom else [], ids)
         return wire.answer("ec2", "RunInstances", reservation)
 
-    def _start(self, ec2: Any, call: Call, asked: dict[str, Any]) -> Any:
+    def _alive(self, ec2: Any) -> list[tuple[str, str]]:
+        ended = ("terminated", "shutting-down", "stopped")
+        alive = [one for one in ec2.all_instances() if one.state not in ended]
+        return [(one.instance_type, one.lifecycle or "on-demand") for one in alive]
+
+    def _doom(self, call: Call) -> str:
+        """Why the machine will end before it has begun: a key of its volumes that can't be used."""
+        for identity in permissions_ec2.keys(call):
+            key = find_key(identity, call.region)
+            if key is None or key.key_state != "Enabled":
+                return BAD_KEY
+            for action in ("kms:CreateGrant", "kms:GenerateDataKeyWithoutPlaintext"):
+                need = key_need(action, identity, call.region, "ec2", {})
+                if not self.may(
+                    call, replace(need, known=need.known | {"kms:GrantIsForAWSResource": "true"})
+                ):
+                    return NO_RIGHT_TO_KEY
+        return ""
+
+    def _start(self, ec2: Any, call: Call, asked: dict[str, Any], doom: str) -> Any:
         known = set(ec2.reservations)
         params = call.params
         call.say(launch.for_moto(ec2, asked))
@@ -82,7 +122,7 @@ class Compute:
         for instance in reservation.instances:
             launch.finish(ec2, instance, params, asked)
             instance.client_token = params.get("ClientToken") or ""
-            self.lifecycle.born(instance, call.region)
+            self.lifecycle.born(instance, call.region, doom)
         return reservation
 
     def _again(self, ec2: Any, reservation: str, ids: tuple[str, ...]) -> Response:
@@ -155,6 +195,14 @@ class Compute:
                 return self.gate.moto(call)
         finally:
             self.lifecycle.looked(call.region)
+
+    def _counted(self, kind: str) -> Handler:
+        def counted(call: Call) -> Response:
+            answer = self.gate.moto(call)
+            self.lifecycle.looked_at(kind, backend(call.region))
+            return answer
+
+        return counted
 
     def console(self, call: Call) -> Response:
         instance = self._known(call.region, call.params.get("InstanceId", ""))

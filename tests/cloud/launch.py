@@ -3,16 +3,19 @@
 import base64
 import binascii
 import copy
+import re
 from typing import Any
 
 from moto.ec2.models.instance_types import INSTANCE_TYPE_OFFERINGS, INSTANCE_TYPES
 from moto.iam.models import iam_backends
 
+from tests.cloud import catalog
 from tests.cloud.wire import Refused
 
 ACCOUNT = "123456789012"
+# Tag keys that fit into a path of the metadata service.
+_IN_METADATA = re.compile(r"[0-9a-zA-Z\-_+=,.@:]{1,255}")
 USER_DATA_LIMIT = 16 * 1024
-_OURS = ("ClientToken", "DryRun", "MinCount", "MaxCount", "LaunchTemplate")
 
 
 def effective(ec2: Any, params: dict[str, Any]) -> dict[str, Any]:
@@ -109,6 +112,8 @@ def check(ec2: Any, asked: dict[str, Any]) -> None:
     _groups(ec2, group_ids(asked), subnet)
     profile(asked)
     _user_data(asked.get("UserData"))
+    _tag_names(asked)
+    _spot_price(asked, zone(ec2, asked))
     _offered(ec2, asked)
 
 
@@ -178,6 +183,37 @@ def _user_data(encoded: Any) -> None:
         raise Refused("InvalidParameterValue", "Invalid BASE64 encoding of user data.") from None
     if len(plain) > USER_DATA_LIMIT:
         raise Refused("InvalidParameterValue", f"User data is limited to {USER_DATA_LIMIT} bytes")
+
+
+def _tag_names(asked: dict[str, Any]) -> None:
+    in_metadata = asked.get("MetadataOptions", {}).get("InstanceMetadataTags") == "enabled"
+    for entry in asked.get("TagSpecifications", ()):
+        tags = entry.get("Tags", ())
+        if len(tags) > 50:
+            raise Refused("TagLimitExceeded", "You have reached the maximum number of tags: 50")
+        for tag in tags:
+            _tag_name(tag.get("Key", ""), tag.get("Value", ""))
+            if in_metadata and entry["ResourceType"] == "instance" and not _IN_METADATA.fullmatch(tag["Key"]):
+                said = f"'{tag['Key']}' is not a valid tag key. Tag keys must match ({_IN_METADATA.pattern})"
+                raise Refused("InvalidParameterValue", said)
+
+
+def _tag_name(name: str, value: str) -> None:
+    if name.lower().startswith("aws:"):
+        said = f"Tag keys starting with 'aws:' are reserved for internal use: {name}"
+        raise Refused("InvalidParameterValue", said)
+    if not 0 < len(name) <= 128 or len(value) > 256:
+        raise Refused("InvalidParameterValue", f"Tag key or value exceeds the maximum length: {name}")
+
+
+def _spot_price(asked: dict[str, Any], where: str) -> None:
+    most = asked.get("InstanceMarketOptions", {}).get("SpotOptions", {}).get("MaxPrice")
+    if market(asked) != "spot" or most is None:
+        return
+    least = catalog.spot_usd(asked.get("InstanceType", "m1.small"), where)
+    if float(most) < least:
+        said = f"Your Spot request price of {most} is lower than the minimum required Spot request"
+        raise Refused("SpotMaxPriceTooLow", f"{said} fulfillment price of {least}.")
 
 
 def _offered(ec2: Any, asked: dict[str, Any]) -> None:

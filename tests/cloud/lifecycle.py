@@ -14,10 +14,14 @@ STATES = {"pending": 0, "running": 16, "shutting-down": 32, "terminated": 48, "s
 USER = "Client.UserInitiatedShutdown"
 SELF = "Client.InstanceInitiatedShutdown"
 SPOT = "Server.SpotInstanceTermination"
+BAD_KEY = "Client.InvalidKMSKey.InvalidState"
+NO_RIGHT_TO_KEY = "Client.InternalError"
 REASONS = {
     USER: "Client.UserInitiatedShutdown: User initiated shutdown",
     SELF: "Client.InstanceInitiatedShutdown: Instance initiated shutdown",
     SPOT: "Server.SpotInstanceTermination: Spot instance termination",
+    BAD_KEY: "Client.InvalidKMSKey.InvalidState: The KMS key provided is in an incorrect state",
+    NO_RIGHT_TO_KEY: "Client.InternalError: Client error on launch",
 }
 
 
@@ -41,6 +45,17 @@ class Phase:
     reason: str = USER
     console: str | None = None
     notice: dict[str, str] | None = None
+    doom: str = ""  # it will not get further than pending, and why
+
+
+@dataclass
+class Left:
+    """What an instance left behind, and for how many looks."""
+
+    kind: str
+    id: str
+    ec2: Any
+    looks: int
 
 
 @dataclass
@@ -50,13 +65,14 @@ class Lifecycle:
     find: Callable[[str], Any]  # moto's instance by id
     pace: Pace = field(default_factory=Pace)
     phases: dict[str, Phase] = field(default_factory=dict)
-    linger: set[str] = field(
-        default_factory=set
-    )  # "volume", "network-interface": left behind by the next ends
+    linger: set[str] = field(default_factory=set)  # "volume", "network-interface"
+    linger_looks: int | None = None  # for so many looks; None: for good
+    left_behind: list[Left] = field(default_factory=list)
 
-    def born(self, instance: Any, region: str) -> None:
-        self.phases[instance.id] = Phase(region, hidden=self.pace.hidden, left=self.pace.pending)
-        _put(instance, "pending" if self.pace.pending else "running")
+    def born(self, instance: Any, region: str, doom: str = "") -> None:
+        """It was run; with `doom` it ends of that before it has begun."""
+        self.phases[instance.id] = Phase(region, hidden=self.pace.hidden, left=self.pace.pending, doom=doom)
+        _put(instance, "pending" if self.pace.pending or doom else "running")
 
     def hidden(self, identity: str) -> bool:
         """Whether eventual consistency still hides it."""
@@ -80,7 +96,9 @@ class Lifecycle:
         phase.left -= 1
         if phase.left > 0:
             return
-        if instance.state == "pending":
+        if phase.doom:
+            self.over(instance, phase.doom)
+        elif instance.state == "pending":
             _put(instance, "running")
         elif not phase.held:
             self.over(instance)
@@ -115,11 +133,28 @@ class Lifecycle:
         if "volume" in self.linger:
             for _, attached in instance.get_block_device_mapping:
                 attached.delete_on_termination = False
+                self._left("volume", attached.volume_id, instance)
         for index, interface in list(instance.nics.items()):
-            if "network-interface" in self.linger or not interface.delete_on_termination:
+            if "network-interface" in self.linger:
                 interface.delete_on_termination = False
+                self._left("network-interface", interface.id, instance)
+            if not interface.delete_on_termination:
                 instance.detach_eni(interface)
                 instance.nics[index] = interface
+
+    def _left(self, kind: str, identity: str, instance: Any) -> None:
+        if self.linger_looks is not None:
+            self.left_behind.append(Left(kind, identity, instance.ec2_backend, self.linger_looks))
+
+    def looked_at(self, kind: str, ec2: Any) -> None:
+        """Somebody has looked at volumes or interfaces: what lingers for some looks has one less."""
+        for left in list(self.left_behind):
+            if left.kind != kind or left.ec2 is not ec2:
+                continue
+            left.looks -= 1
+            if left.looks <= 0:
+                (ec2.volumes if kind == "volume" else ec2.enis).pop(left.id, None)
+                self.left_behind.remove(left)
 
 
 def _put(instance: Any, name: str) -> None:

@@ -35,6 +35,7 @@ class Options:
     nvme_bytes: int = 0  # the size of a local disk, /dev/nvme1n1; 0: it has none
     reachable: bool = True  # whether there is a way to the API at all
     rate_mb_s: float | None = None  # of its link to the API; None: as fast as it goes
+    source: tuple[str, int] | None = None  # a database server that it reaches at the API's address, port 5432
 
 
 class Machine:
@@ -58,6 +59,9 @@ class Machine:
             self.metadata = self._serve_metadata(cloud, parts)
             self._serve_addresses(parts)
             self.link = self._serve_endpoint(cloud, parts, options.rate_mb_s)
+            if options.source is not None:
+                database = Forwarder(self.network.listen(ENDPOINT_ADDRESS, 5432), options.source)
+                parts.enter_context(contextlib.closing(database))
             self._container = self._switch_on(folder, tree, parts, options)
             self._parts = parts.pop_all()
 

@@ -1,93 +1,95 @@
-"""Who calls: a key of the account, the user or role behind it, its policies, and whether it signed itself."""
+"""Who calls: from an access key to a user or a role's session, with secret and policies. moto keeps them."""
 
-import hmac
-from dataclasses import dataclass
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
 from typing import Any
-from urllib.parse import quote, urlencode
 
-from botocore.auth import S3SigV4Auth, SigV4Auth
-from botocore.awsrequest import AWSRequest
-from botocore.credentials import Credentials
-from ministack.core.iam_evaluator import ParsedStatement, parse_policy_document
 from moto.iam.models import iam_backends
 from moto.sts.models import sts_backends
 
-from tests.cloud.call import Call
-from tests.cloud.wire import Refused
+from tests.cloud.launch import ACCOUNT
 
-_UNKNOWN = {"ec2": "AuthFailure", "s3": "InvalidAccessKeyId"}
+ADMINISTRATOR = ("AKIAADMINISTRATOR000", "administrators-secret")
 
 
 @dataclass(frozen=True)
 class Principal:
-    """A user or a role's session. `policies` are those that say what it may."""
+    """Somebody. `policies` None: the administrator, who may everything."""
 
-    arn: str
-    kind: str  # User, AssumedRole
-    policies: tuple[list[ParsedStatement], ...]
+    arn: str  # of the user, or of the session
+    secret: str
+    policies: tuple[str, ...] | None
+    limits: tuple[tuple[str, ...], ...] = ()  # a boundary, a session's own policy: what they lack is denied
+    principal: str = ""  # what policies call it: the user's or the role's ARN
+    token: str | None = None
+    expires_at: datetime | None = None
+    session: str = ""  # for a machine: the instance's id
+    tags: dict[str, str] = field(default_factory=dict)
+
+    @property
+    def kind(self) -> str:
+        if self.policies is None:
+            return "Root"
+        return "AssumedRole" if ":assumed-role/" in self.arn else "User"
 
 
-def principal(call: Call, account: str) -> Principal:
-    """Whose key signed the call. Raises `Refused` for an unknown key and for a wrong secret."""
-    known = _user(call, account) or _session(call, account)
-    if known is None:
-        code = _UNKNOWN.get(call.service, "InvalidClientTokenId")
-        raise Refused(code, "The AWS Access Key Id you provided does not exist in our records.", 403)
-    found, secret = known
-    if not hmac.compare_digest(_signature(call, secret), _signed(call)):
-        said = "The request signature we calculated does not match the signature you provided."
-        raise Refused("SignatureDoesNotMatch", said, 403)
-    return found
-
-
-def _user(call: Call, account: str) -> tuple[Principal, str] | None:
-    iam = iam_backends[account]["aws"]
-    for user in list(iam.users.values()):
+def find(access_key: str) -> Principal | None:
+    """Whose key it is; None: nobody's."""
+    if access_key == ADMINISTRATOR[0]:
+        root = f"arn:aws:iam::{ACCOUNT}:root"
+        return Principal(root, ADMINISTRATOR[1], None, principal=root)
+    iam = iam_backends[ACCOUNT]["aws"]
+    for user in iam.users.values():
         for key in user.access_keys:
-            if key.access_key_id == call.access_key:
-                return Principal(user.arn, "User", _policies(user)), key.secret_access_key
+            if key.access_key_id == access_key and key.status == "Active":
+                policies = (*_own(user), *_of_groups(iam, user))
+                arn = str(user.arn)
+                return Principal(arn, key.secret_access_key, policies, principal=arn, tags=_tags(user))
+    return _session(iam, access_key)
+
+
+def _session(iam: Any, access_key: str) -> Principal | None:
+    for made in sts_backends[ACCOUNT]["aws"].assumed_roles:
+        if made.access_key_id != access_key:
+            continue
+        role = next((one for one in iam.roles.values() if one.arn == made.role_arn), None)
+        policies = tuple(_own(role)) if role else ()
+        limits = [(str(made.policy),)] if made.policy else []
+        boundary = getattr(role, "permissions_boundary_arn", None)
+        if boundary:
+            limits.append((_document(iam.managed_policies[boundary]),))
+        return Principal(
+            arn=f"arn:aws:sts::{ACCOUNT}:assumed-role/{made.role_arn.rsplit('/', 1)[-1]}/{made.session_name}",
+            secret=made.secret_access_key,
+            policies=policies,
+            limits=tuple(limits),
+            principal=made.role_arn,
+            token=made.session_token,
+            expires_at=made.expiration.replace(tzinfo=UTC),
+            session=made.session_name,
+            tags=_tags(role) if role else {},
+        )
     return None
 
 
-def _session(call: Call, account: str) -> tuple[Principal, str] | None:
-    for session in list(sts_backends[account]["aws"].assumed_roles):
-        if session.access_key_id == call.access_key and session.session_token == call.token:
-            role = iam_backends[account]["aws"].get_role_by_arn(session.role_arn)
-            found = Principal(session.arn, "AssumedRole", _policies(role))
-            return found, session.secret_access_key
-    return None
+def _own(holder: Any) -> Iterator[str]:
+    yield from (str(policy) for policy in holder.policies.values())
+    yield from (_document(policy) for policy in holder.managed_policies.values())
 
 
-def _policies(owner: Any) -> tuple[list[ParsedStatement], ...]:
-    managed = [policy.document for policy in owner.managed_policies.values()]
-    return tuple(parse_policy_document(document) for document in [*owner.policies.values(), *managed])
+def _of_groups(iam: Any, user: Any) -> Iterator[str]:
+    for group in iam.get_groups_for_user(user.name):
+        yield from _own(group)
 
 
-def _signed(call: Call) -> str:
-    header = call.environ.get("HTTP_AUTHORIZATION", "")
-    return header.rpartition("Signature=")[2] or call.query.get("X-Amz-Signature", "")
+def _document(policy: Any) -> str:
+    document: str = policy.document
+    return document
 
 
-def _signature(call: Call, secret: str) -> str:
-    """The signature that `secret` would have made (Signature Version 4, in the header)."""
-    environ = call.environ
-    header = environ.get("HTTP_AUTHORIZATION", "")
-    if "SignedHeaders=" not in header:
-        return _signed(call)  # a presigned URL: none is used here
-    names = header.partition("SignedHeaders=")[2].partition(",")[0].split(";")
-    headers = {name: _header(environ, name) for name in names}
-    raw = environ.get("RAW_URI") or environ.get("REQUEST_URI") or ""
-    path = raw.partition("?")[0] or quote(call.path, safe="/-_.~")
-    query = urlencode(sorted(call.query.items()), quote_via=quote)
-    url = f"http://{environ.get('HTTP_HOST', '')}{path}" + (f"?{query}" if query else "")
-    request = AWSRequest(method=call.method, url=url, headers=headers, data=call.body or b"")
-    request.context["timestamp"] = environ.get("HTTP_X_AMZ_DATE", "")
-    kind = S3SigV4Auth if call.service == "s3" else SigV4Auth
-    auth = kind(Credentials(call.access_key or "", secret, call.token), call.service, call.region)
-    asked = auth.canonical_request(request)
-    return str(auth.signature(auth.string_to_sign(request, asked), request))
-
-
-def _header(environ: dict[str, Any], name: str) -> str:
-    plain = {"content-type": "CONTENT_TYPE", "content-length": "CONTENT_LENGTH"}
-    return str(environ.get(plain.get(name, f"HTTP_{name.upper().replace('-', '_')}"), ""))
+def _tags(holder: Any) -> dict[str, str]:
+    tags = getattr(holder, "tags", None)
+    if isinstance(tags, dict):
+        return {tag["Key"]: tag["Value"] for tag in tags.values()}
+    return {}

@@ -8,7 +8,8 @@ import pytest
 from botocore.exceptions import ClientError
 
 from tests.cloud.model import Keys
-from tests.cloud.world import ADMINISTRATOR, Cloud
+from tests.cloud.principal import ADMINISTRATOR
+from tests.cloud.world import Cloud
 
 OURS = "restoredrill:errand"
 
@@ -209,7 +210,7 @@ def test_a_wrong_secret_and_an_unknown_key_are_refused(cloud: Cloud) -> None:
     for service, call in calls:
         with pytest.raises(ClientError) as refused:
             call(cloud.client(service, keys=wrong))
-        assert code(refused) == "SignatureDoesNotMatch"
+        assert code(refused) == ("AuthFailure" if service == "ec2" else "SignatureDoesNotMatch")
     with pytest.raises(ClientError) as refused:
         cloud.client("ec2", keys=Keys("AKIANOBODY0000000000", "x")).describe_instances()
     assert code(refused) == "AuthFailure"
@@ -218,3 +219,119 @@ def test_a_wrong_secret_and_an_unknown_key_are_refused(cloud: Cloud) -> None:
 def test_the_administrator_may_everything(cloud: Cloud) -> None:
     assert cloud.client("ec2").describe_instances()["Reservations"] == []
     assert cloud.requests[-1].who == ADMINISTRATOR[0]
+
+
+def test_a_template_is_judged_as_what_it_makes(cloud: Cloud) -> None:
+    once = {"StringEquals": {"ec2:MetadataHttpTokens": "required"}}
+    policy = allow("ec2:RunInstances", on="arn:aws:ec2:*:*:instance/*", **once)
+    rest = ("volume", "network-interface", "subnet", "security-group", "launch-template")
+    policy["Statement"] += allow(
+        "ec2:RunInstances", on=[*(f"arn:aws:ec2:*:*:{kind}/*" for kind in rest), "arn:aws:ec2:*::image/*"]
+    )["Statement"]
+    ec2 = client(cloud, "ec2", run=policy)
+    with pytest.raises(ClientError) as refused:
+        run(cloud, ec2, {})
+    assert code(refused) == "UnauthorizedOperation"
+    strict = {"MetadataOptions": {"HttpTokens": "required"}}
+    cloud.client("ec2").create_launch_template(LaunchTemplateName="strict", LaunchTemplateData=strict)
+    found = run(cloud, ec2, {}, LaunchTemplate={"LaunchTemplateName": "strict"})
+    assert cloud.instance(found).http_tokens == "required"
+
+
+def test_every_volume_is_judged(cloud: Cloud) -> None:
+    sealed = allow("ec2:RunInstances", on="arn:aws:ec2:*:*:volume/*", Bool={"ec2:Encrypted": "true"})
+    rest = {"Effect": "Allow", "Action": "ec2:RunInstances", "NotResource": "arn:aws:ec2:*:*:volume/*"}
+    sealed["Statement"].append(rest)
+    ec2 = client(cloud, "ec2", run=sealed)
+    one = {"DeviceName": "/dev/xvda", "Ebs": {"Encrypted": True, "VolumeSize": 8}}
+    two = {"DeviceName": "/dev/sdf", "Ebs": {"Encrypted": False, "VolumeSize": 8}}
+    assert run(cloud, ec2, {}, BlockDeviceMappings=[one])
+    for mappings in ([one, two], []):
+        with pytest.raises(ClientError) as refused:
+            run(cloud, ec2, {}, BlockDeviceMappings=mappings)
+        assert code(refused) == "UnauthorizedOperation"
+
+
+def test_a_sealed_object_needs_its_key(cloud: Cloud) -> None:
+    bucket, key = cloud.bucket(), cloud.kms_key()
+    how = {"ServerSideEncryption": "aws:kms", "SSEKMSKeyId": key}
+    cloud.client("s3").put_object(Bucket=bucket, Key="x", Body=b"1", **how)
+    through = {"kms:ViaService": f"s3.{cloud.region}.amazonaws.com"}
+    reads = {"get": allow("s3:GetObject")}
+    cloud.role("without", reads)
+    cloud.role("with", reads | {"key": allow("kms:Decrypt", on=key, StringEquals=through)})
+    may = cloud.client("s3", keys=cloud.session_of("with"))
+    assert may.get_object(Bucket=bucket, Key="x")["Body"].read() == b"1"
+    with pytest.raises(ClientError) as refused:
+        cloud.client("s3", keys=cloud.session_of("without")).get_object(Bucket=bucket, Key="x")
+    assert code(refused) == "AccessDenied"
+    assert "kms:Decrypt" in str(refused.value)
+
+
+def test_a_bucket_may_know_its_machines(cloud: Cloud) -> None:
+    """A bucket that is open to one role, through one endpoint."""
+    bucket = cloud.bucket()
+    arn = cloud.role("drill", {"list": allow("s3:ListBucket")})
+    deny = {
+        "Effect": "Deny",
+        "Principal": "*",
+        "Action": "s3:ListBucket",
+        "Resource": f"arn:aws:s3:::{bucket}",
+        "Condition": {"StringNotEquals": {"aws:SourceVpce": cloud.network.s3_endpoint}},
+    }
+    only = deny | {"Condition": {"ArnNotEquals": {"aws:PrincipalArn": arn}}}
+    cloud.client("s3").put_bucket_policy(Bucket=bucket, Policy=json.dumps({"Statement": [deny, only]}))
+    machine = cloud.client("s3", keys=cloud.session_of("drill"))
+    assert machine.list_objects_v2(Bucket=bucket)["KeyCount"] == 0
+    with pytest.raises(ClientError) as refused:
+        client(cloud, "s3", all=allow("s3:*")).list_objects_v2(Bucket=bucket)
+    assert code(refused) == "AccessDenied"
+
+
+def test_a_policy_may_say_whose_it_is(cloud: Cloud) -> None:
+    """Policy variables."""
+    bucket = cloud.bucket()
+    s3 = client(cloud, "s3", put=allow("s3:PutObject", on=f"arn:aws:s3:::{bucket}/${{aws:username}}/*"))
+    s3.put_object(Bucket=bucket, Key="somebody/x", Body=b"")
+    with pytest.raises(ClientError) as refused:
+        s3.put_object(Bucket=bucket, Key="anybody/x", Body=b"")
+    assert code(refused) == "AccessDenied"
+
+
+def test_a_session_ends(cloud: Cloud) -> None:
+    cloud.role("drill", {"all": allow("*")})
+    keys = cloud.session_of("drill", duration_s=-1)
+    expected = {"ec2": "RequestExpired", "s3": "ExpiredToken", "ssm": "ExpiredTokenException"}
+    calls: dict[str, Callable[[Any], Any]] = {
+        "ec2": lambda it: it.describe_instances(),
+        "s3": lambda it: it.list_buckets(),
+        "ssm": lambda it: it.get_parameter(Name="x"),
+    }
+    for service, call in calls.items():
+        with pytest.raises(ClientError) as refused:
+            call(cloud.client(service, keys=keys))
+        assert code(refused) == expected[service]
+
+
+def test_a_role_is_taken_by_whom_it_trusts(cloud: Cloud) -> None:
+    cloud.role("drill", {"list": allow("s3:ListAllMyBuckets")})
+    trust = {"Effect": "Allow", "Principal": {"AWS": cloud.account}, "Action": "sts:AssumeRole"}
+    document = json.dumps({"Version": "2012-10-17", "Statement": [trust]})
+    iam = cloud.client("iam")
+    arn = iam.create_role(RoleName="controller", AssumeRolePolicyDocument=document)["Role"]["Arn"]
+    iam.put_role_policy(
+        RoleName="controller", PolicyName="list", PolicyDocument=json.dumps(allow("s3:ListAllMyBuckets"))
+    )
+    keys = cloud.keys_of("somebody", {"take": allow("sts:AssumeRole")})
+    sts = cloud.client("sts", keys=keys)
+    taken = sts.assume_role(RoleArn=arn, RoleSessionName="it")["Credentials"]
+    session = Keys(taken["AccessKeyId"], taken["SecretAccessKey"], taken["SessionToken"])
+    cloud.client("s3", keys=session).list_buckets()
+    for role, who in ((arn.replace("controller", "drill"), sts), (arn, client_of_nobody(cloud))):
+        with pytest.raises(ClientError) as refused:
+            who.assume_role(RoleArn=role, RoleSessionName="it")
+        assert code(refused) == "AccessDenied"
+
+
+def client_of_nobody(cloud: Cloud) -> Any:
+    return cloud.client("sts", keys=cloud.keys_of("nobody", {}))

@@ -1,6 +1,5 @@
 """The cloud as tests use it: an account with a network and an image, and all that can go wrong."""
 
-import base64
 import json
 import socket
 import uuid
@@ -20,11 +19,13 @@ from tests.cloud.imds import Imds
 from tests.cloud.judge import Judge
 from tests.cloud.lifecycle import SELF, SPOT, Pace
 from tests.cloud.model import Image, Instance, Keys, Network
+from tests.cloud.principal import ADMINISTRATOR
+from tests.cloud.roles import Roles
+from tests.cloud.seen import seen
 from tests.cloud.server import Server
 
 REGION = "us-east-1"
 ELSEWHERE = "eu-central-1"
-ADMINISTRATOR = ("AKIAADMINISTRATOR000", "administrators-secret")
 
 
 @dataclass
@@ -101,11 +102,14 @@ class Cloud:
         self.judge = Judge(self.account, ADMINISTRATOR[0])
         self.gate = Gate(self.server.behind, self.judge)
         self.gate.handlers |= self.judge.handlers(self.gate.moto)
-        self.compute = Compute(self.gate)
+        self.gate.handlers["sts", "AssumeRole"] = Roles(self.judge).assume
+        self.compute = Compute(self.gate, lambda call, need: self.judge.may(call, self.judge.who(call), need))
         self.gate.handlers |= self.compute.handlers()
         self.server.application = self.gate
         self.network = self.make_network(self.region)
+        self.judge.around |= {"aws:SourceVpc": self.network.vpc, "aws:SourceVpce": self.network.s3_endpoint}
         self.image = self.make_image(self.region)
+        self.public_parameter("/aws/service/debian/release/12/latest/amd64", self.image.id)
         self.gate.requests.clear()
 
     def make_network(self, region: str) -> Network:
@@ -147,9 +151,13 @@ class Cloud:
 
     # Who there is -----------------------------------------------------------------------------------------
 
-    def role(self, name: str, policies: Mapping[str, Any], service: str = "ec2.amazonaws.com") -> str:
-        """A role that `service` may take, with an instance profile of the same name; returns its ARN."""
-        trust = {"Effect": "Allow", "Principal": {"Service": service}, "Action": "sts:AssumeRole"}
+    def role(self, name: str, policies: Mapping[str, Any], service: str | None = "ec2.amazonaws.com") -> str:
+        """A role that `service` may take, with an instance profile of the same name; returns its ARN.
+
+        `service` None: the account itself.
+        """
+        whom = {"Service": service} if service else {"AWS": self.account}
+        trust = {"Effect": "Allow", "Principal": whom, "Action": "sts:AssumeRole"}
         iam = self.client("iam")
         document = json.dumps({"Version": "2012-10-17", "Statement": [trust]})
         arn: str = iam.create_role(RoleName=name, AssumeRolePolicyDocument=document)["Role"]["Arn"]
@@ -238,6 +246,14 @@ class Cloud:
         arn: str = self.client("kms", region).create_key()["KeyMetadata"]["Arn"]
         return arn
 
+    def public_parameter(self, name: str, value: str) -> None:
+        """A parameter of everybody's: the image that a publisher calls the latest."""
+        self.compute.catalog.parameters[name] = value
+
+    def quota(self, code: str, vcpus: int) -> None:
+        """vCPUs that may run at once (`catalog.ON_DEMAND`, `catalog.SPOT`); RunInstances keeps to it."""
+        self.compute.catalog.quotas[code] = vcpus
+
     # What goes wrong --------------------------------------------------------------------------------------
 
     def refuse(
@@ -287,6 +303,10 @@ class Cloud:
 
     # Instances --------------------------------------------------------------------------------------------
 
+    def page_size(self, size: int | None) -> None:
+        """No page of EC2's answers is longer, whatever was asked for."""
+        self.compute.pages.size = size
+
     @property
     def pace(self) -> Pace:
         return self.compute.lifecycle.pace
@@ -301,9 +321,13 @@ class Cloud:
         """
         self.compute.on_terminate.append(hook)
 
-    def linger(self, *kinds: str) -> None:
-        """What the next ends leave behind: "volume", "network-interface"; nothing given: nothing."""
+    def linger(self, *kinds: str, looks: int | None = None) -> None:
+        """What the next ends leave behind: "volume", "network-interface"; nothing given: nothing.
+
+        With `looks` it is gone after so many looks at its kind.
+        """
         self.compute.lifecycle.linger = set(kinds)
+        self.compute.lifecycle.linger_looks = looks
 
     def terminated(self, instance: str, reason: str = SELF) -> None:
         """Its machine is off. By itself: its shutdown behaviour says whether it stops or terminates."""
@@ -352,7 +376,7 @@ class Cloud:
     def instances(self, alive: bool = False) -> list[Instance]:
         """Every instance of every region, as it is; `alive`: those only that are not ended or ending."""
         with self.gate.lock:
-            found = [_seen(ec2, one) for ec2 in self._regions() for one in ec2.all_instances()]
+            found = [seen(ec2, one) for ec2 in self._regions() for one in ec2.all_instances()]
         return [one for one in found if one.alive or not alive]
 
     def instance(self, identity: str) -> Instance:
@@ -364,44 +388,6 @@ class Cloud:
         from moto.ec2.models import ec2_backends
 
         return iter(list(ec2_backends[self.account].values()))
-
-
-def _seen(ec2: Any, instance: Any) -> Instance:
-    nic = instance.nics.get(0)
-    data = instance.user_data
-    options = instance.metadata_options
-    return Instance(
-        id=instance.id,
-        account=launch.ACCOUNT,
-        region=ec2.region_name,
-        state=instance.state,
-        reason=instance.state_reason.code,
-        type=instance.instance_type,
-        zone=instance.placement.zone,
-        market=instance.lifecycle or "on-demand",
-        image=instance.image_id,
-        architecture=instance.architecture or "x86_64",
-        root_device=instance.root_device_name,
-        vpc=instance.vpc_id or "",
-        subnet=instance.subnet_id or "",
-        subnet_cidr=nic.subnet.cidr_block if nic else "",
-        private_ip=nic.private_ip_address if nic else "",
-        public_ip=nic.public_ip if nic else None,
-        mac=nic.mac_address if nic else "",
-        groups=tuple(group.id for group in instance.security_groups),
-        tags={tag["key"]: tag["value"] for tag in instance.get_tags()},
-        user_data=base64.b64decode(str(data)) if data else None,
-        profile=(instance.iam_instance_profile or {}).get("Arn"),
-        http_tokens=options.http_tokens,
-        http_endpoint=options.http_endpoint,
-        hop_limit=options.http_put_response_hop_limit,
-        metadata_tags=options.instance_metadata_tags == "enabled",
-        shutdown_behavior=instance.instance_initiated_shutdown_behavior,
-        token=instance.client_token or "",
-        launched_at=instance.launch_time.replace(tzinfo=UTC),
-        volumes=tuple(attached.volume_id for _, attached in instance.get_block_device_mapping),
-        interfaces=tuple(one.id for one in instance.nics.values()),
-    )
 
 
 def _text(policy: Any) -> str:

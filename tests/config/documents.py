@@ -153,7 +153,7 @@ REFUSED_BY_SHAPE = {
     ),
     "its own name": (
         SMALLEST + "name: x\n",
-        "3: name: unknown key; there is source, vault, backup, drill, machines, notify, alarms, blackouts",
+        "3: name: unknown key; there is source, vault, backup, drill, machines, notify",
     ),
     "attribute's name": (drill("deadline_s: 5"), "3: drill.deadline_s: unknown key; did you mean deadline?"),
     "unknown machine": (drill("machine: moon"), "3: drill.machine: must be local or ec2"),

@@ -11,25 +11,14 @@ from tests.config.documents import SMALLEST
 
 EVERYTHING = """\
 history: {url: postgresql://restoredrill@db/history, keep: 800d}
-limits: {drills: 8, usd_per_month: 40}
-jitter: 20m
-blackouts:
-  - {cron: "0 8 * * mon-fri", for: 10h, timezone: Europe/Berlin, what: [drill]}
-web: {listen: "127.0.0.1:9000"}
-notify: ["${OPS_CHAT_URL}"]
-ticket: {github: acme/ops, token: "${GITHUB_TOKEN}"}
 evidence: {key: file:/etc/restoredrill/evidence.pem}
 """
 
 REFUSED = {
     "unknown key": ("evidence: {kee: file:/k}", "1: evidence.kee: unknown key; did you mean key?"),
-    "unknown section": ("metric: {}", "1: metric: unknown key; did you mean metrics?"),
+    "unknown section": ("evidenc: {}", "1: evidenc: unknown key; did you mean evidence?"),
     "a key itself": ("evidence:\n  key: c2VjcmV0", "2: evidence.key: is a secret and must not stand here"),
-    "no number": ("limits: {drills: many}", "1: limits.drills: must be a whole number"),
-    "off loopback": (
-        "web: {listen: '0.0.0.0:80'}",
-        "1: web: listens off loopback, so it needs users or proxy",
-    ),
+    "no duration": ("history: {keep: long}", "1: history.keep: "),
     "a list": ("- 1", "1: must have keys of its own below it"),
     "no YAML": ("a: [", "1: "),
     "empty": ("", "1: is empty"),
@@ -51,8 +40,8 @@ def test_the_file_is_read(schedules: Path) -> None:
     (schedules / "_service.yaml").write_text(EVERYTHING)
     service = config.service(schedules)
     assert service.evidence.key == "file:/etc/restoredrill/evidence.pem"
-    assert (service.limits.drills, service.limits.backups) == (8, 4)
-    assert (service.jitter_s, service.blackouts[0].for_s) == (1200.0, 36000.0)
+    assert service.history.url == "postgresql://restoredrill@db/history"
+    assert service.history.keep_s == 800 * 86400
 
 
 def test_it_is_no_database(schedules: Path) -> None:

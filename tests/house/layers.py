@@ -18,7 +18,6 @@ EVERY_ADAPTER = (
     "evidence",
     "history",
     "machines",
-    "messages",
     "reports",
     "vault",
 )
@@ -49,7 +48,7 @@ ARROWS: dict[str, tuple[str, ...]] = {
     "values": (*VOCABULARY, "cron", "expect"),
     "ec2_settings": (*VOCABULARY, "values"),
     "service_settings": (*VOCABULARY, "values"),
-    "settings": (*VOCABULARY, "cron", "ec2_settings", "expect", "service_settings", "values"),
+    "settings": (*VOCABULARY, "cron", "ec2_settings", "expect", "values"),
     "validating": (*LEAVES, "yaml_lines"),
     "config": (*VOCABULARY, "service_settings", "settings", "validating", "values", "yaml_lines"),
     "advice": (*VOCABULARY, "settings"),
@@ -62,9 +61,7 @@ ARROWS: dict[str, tuple[str, ...]] = {
     "reports": ADAPTER,
     "vault": ADAPTER,
     "history": ADAPTER,
-    "messages": ADAPTER,
     "evidence": (*ADAPTER, "reports"),
-    "web": (*ADAPTER, "reports"),
     # stories: no vendor, no adapter, only what a protocol says
     "telling": STORY,
     "following": (*STORY, "telling"),

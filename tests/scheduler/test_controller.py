@@ -65,6 +65,12 @@ def test_an_error_is_said_with_its_parts() -> None:
     assert "exit 3: open s3://b access denied" in said(BACKUP, Ended(3, json.dumps(error), ""))
 
 
+def test_an_interruption_says_what_became_of_the_machine() -> None:
+    words = '{"error": {"reason": "interrupted; 20260923T031500Z-7f3a goes on by itself"}}'
+    assert said(DRILL, Ended(130, words, "")).endswith("-7f3a goes on by itself")
+    assert said(DRILL, Ended(130, "", "")).endswith("interrupted, and cleaned up")
+
+
 def test_a_crash_is_said_with_its_last_line() -> None:
     assert "exit -9: Killed" in said(BACKUP, Ended(-9, "", "oops\nKilled\n"))
     assert "it said nothing" in outcome(BACKUP, Ended(-9, "", ""))

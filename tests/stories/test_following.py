@@ -10,12 +10,13 @@ from restoredrill.errors import (
     CapacityMissing,
     CloudDenied,
     CloudUnreachable,
+    Interrupted,
     RestoredrillError,
 )
 from restoredrill.following import Following, Line
 from restoredrill.model import Cost, Errand, Event, Job, MachineFacts, Report, Severity, Verdict
 from restoredrill.protocols import Bill, MachineState
-from tests.stories.samples import Act, Cloud, Machine, MemoryJournal, cloud_job, job, manifest, report
+from tests.stories.samples import Act, Cloud, Machine, MemoryJournal, cloud_job, job, manifest, plan, report
 
 RUNNING, ENDED = MachineState(running=True), MachineState(running=False, detail="User initiated")
 RECLAIMED = MachineState(running=False, detail="Server.SpotInstanceTermination", reclaimed=True)
@@ -323,6 +324,25 @@ def test_a_bill_that_cannot_be_made_is_a_note_and_no_more() -> None:
 # Gone
 
 
+def test_a_server_that_is_kept_counts_as_it_was_estimated() -> None:
+    """It goes on costing when the report is written, and a month's budget must know."""
+
+    def never(errand: Errand, report: Report) -> Cost:
+        raise AssertionError("it is too early for a bill")
+
+    journal = MemoryJournal()
+
+    def kept(look: int) -> MachineState:
+        journal.saved.append(report(url="postgresql:///shop?host=/run/x"))
+        return RUNNING
+
+    planned = plan().model_copy(update={"usd_estimate": 0.5})
+    wanted = cloud_job().model_copy(update={"keep_s": 7200.0, "plan": planned})
+    final = conduct(Cloud(kept), journal, wanted, never)
+    assert (final.cost.amount, final.cost.estimate) == (0.5, 0.5)
+    assert "as estimated" in final.cost.prices_from
+
+
 class Resists(Cloud):
     """It can't be ended, and maybe not looked for."""
 
@@ -362,3 +382,21 @@ def test_a_provider_that_tells_nothing_is_not_waited_for() -> None:
 
     hands = Hands(Cloud(silent), MemoryJournal(), lambda report: {}, lambda event: None, facts=facts)
     assert rules(drill.conduct(cloud_job(first_word_s=0.1), manifest(), hands)) == ["BOOT_TIMEOUT"]
+
+
+# Told to stop
+
+
+@pytest.mark.parametrize("of_cloud", [True, False])
+def test_who_is_told_to_stop_may_leave_a_machine_of_the_cloud_and_no_other(of_cloud: bool) -> None:
+    """Promise 8: a drill runs on by itself, and the next one goes on with it. Here it is our child."""
+
+    def interrupted(look: int) -> MachineState:
+        raise KeyboardInterrupt
+
+    journal, cloud = MemoryJournal(), Cloud(interrupted)
+    hands = Hands(cloud, journal, lambda report: {}, lambda event: None, leaves=True)
+    with pytest.raises(Interrupted, match="goes on by itself" if of_cloud else "has been ended"):
+        drill.conduct(cloud_job() if of_cloud else job(), manifest(), hands)
+    assert ("look" in cloud.did) is not of_cloud
+    assert bool(journal.saved) is not of_cloud

@@ -10,7 +10,7 @@ import pytest
 
 from restoredrill import drill
 from restoredrill.drill import Hands
-from restoredrill.errors import VaultUnreachable
+from restoredrill.errors import CloudUnreachable, VaultUnreachable
 from restoredrill.model import Report, Verdict
 from restoredrill.protocols import MachineState
 from tests.plugins.requirements import REPOSITORY
@@ -79,6 +79,21 @@ def test_a_vault_that_does_not_answer_leaves_all_as_it_is() -> None:
     with pytest.raises(VaultUnreachable):
         drill.resume(cloud_job(), manifest(), hands(cloud, Dead()))
     assert cloud.did == []
+
+
+def test_nobody_who_says_how_far_it_is_leaves_all_as_it_is() -> None:
+    """The look at its report was answered, the next question was not."""
+
+    def away(look: int) -> MachineState:
+        raise CloudUnreachable("look at", "instances", "no answer")
+
+    deaf, cloud = MemoryJournal(dead_for=1), Cloud(away)
+    cloud.launched.append((cloud_job(), 1))
+    with pytest.raises(VaultUnreachable):
+        drill.resume(cloud_job(), manifest(), hands(cloud, deaf))
+    with pytest.raises(CloudUnreachable):
+        drill.resume(cloud_job(), manifest(), hands(cloud, MemoryJournal()))
+    assert (cloud.did, deaf.saved) == ([], [])
 
 
 def test_a_drill_whose_time_is_over_is_not_started_again() -> None:

@@ -36,6 +36,7 @@ class Vault:
         self.taken: list[str] = []
         self.discarded: list[str] = []
         self.texts: dict[str, str] = {}
+        self.costs: list[tuple[str, float]] = []
 
     def manifest(self, backup: str) -> Manifest | None:
         return manifest(backup) if backup in self.taken else None
@@ -64,6 +65,7 @@ class Vault:
             manifest=self.manifest,
             discard=self.discarded.append,
             leave=lambda errand, name, text: self.texts.update({f"{errand}/{name}": text}),
+            reckon=lambda errand, cost: self.costs.append((errand, cost.amount)),
             watch=lambda event: None,
             new_id=lambda: SECOND,
         )
@@ -165,6 +167,19 @@ def test_an_interruption_ends_the_machine(vault: Vault) -> None:
     assert cloud.did[-2:] == [f"terminate {DRILL}", "look"]
 
 
+def test_an_interruption_leaves_it_at_work_where_that_is_wanted(vault: Vault) -> None:
+    """A service has ten seconds to stop, and to end a machine takes longer."""
+
+    def interrupted(look: int) -> MachineState:
+        raise KeyboardInterrupt
+
+    cloud = Cloud(interrupted)
+    hands = dataclasses.replace(vault.hands(cloud), leaves=True)
+    with pytest.raises(Interrupted, match="goes on by itself"):
+        sending.send(JOB, hands)
+    assert (cloud.did, vault.discarded) == (["launch 1"], [])
+
+
 def test_a_mistake_of_ours_leaves_no_machine(vault: Vault) -> None:
     def breaks(look: int) -> MachineState:
         raise OSError("no space left on device")
@@ -192,6 +207,7 @@ def test_what_is_left_is_named_with_a_backup_and_without(vault: Vault) -> None:
     with pytest.raises(MachineFailed) as caught:
         sending.send(JOB, vault.hands(Resists(lambda look: ENDED)))
     assert "i-1" in caught.value.hint
+    assert vault.discarded == [], "a machine that lives may still publish what it has stored"
 
 
 def test_what_it_cost_is_the_sum_of_all_machines(vault: Vault) -> None:
@@ -204,6 +220,9 @@ def test_what_it_cost_is_the_sum_of_all_machines(vault: Vault) -> None:
     sent = sending.send(JOB, hands)
     assert sent.cost is not None
     assert (sent.cost.amount, sent.cost.estimate, sent.cost.parts) == (0.02, 0.02, {"instance": 0.02})
+    assert vault.costs == [(DRILL, 0.01), (SECOND, 0.01)], (
+        "each machine's is written down: a budget counts it"
+    )
 
 
 def test_half_a_backup_that_may_not_be_removed_is_left_to_prune(vault: Vault) -> None:

@@ -1,12 +1,12 @@
 """Where controller and machine talk about a backup: what comes back is what was put there."""
 
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
 
 from restoredrill.errors import SourceDenied, VaultConflict, VaultMissing
-from restoredrill.model import Event, MachineFacts
+from restoredrill.model import Cost, Event, MachineFacts
 from restoredrill.outcome import BackupOutcome, Trouble
 from restoredrill.vault.errands import VaultErrands
 from restoredrill.vault.folder import FolderStore
@@ -63,3 +63,13 @@ def test_a_status_that_is_none_of_ours_is_inconclusive() -> None:
     """A document in a vault may be anybody's."""
     error = Trouble(kind="X", operation="read", thing="t", reason="r", exit=99).error()
     assert error.exit_code == 3
+
+
+def test_what_backups_have_cost_is_found_again_for_those_begun_since(errands: VaultErrands) -> None:
+    job = backup_job()
+    errands.submit(job)
+    began_at = datetime.strptime(job.backup[:16], "%Y%m%dT%H%M%SZ").replace(tzinfo=UTC)
+    assert errands.costs(began_at) == [(job, None)], "nobody has reckoned it yet"
+    errands.reckon(job.backup, Cost(amount=0.25))
+    assert [cost and cost.amount for _, cost in errands.costs(began_at)] == [0.25]
+    assert errands.costs(began_at + timedelta(seconds=1)) == []

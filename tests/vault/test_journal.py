@@ -49,6 +49,15 @@ def test_a_report_and_its_forms_are_saved_and_may_be_replaced(store: VaultStore)
     assert list(journal.reports(an_id(1))) == []
 
 
+def test_only_a_pass_leaves_the_mark_of_one(store: VaultStore) -> None:
+    journal, mark = VaultJournal(store), f"drills/{DRILL}/passed"
+    for verdict in (Verdict.FAILED, Verdict.INCONCLUSIVE):
+        journal.save(a_report(DRILL, an_id(), verdict), {})
+    assert mark not in {entry.key for entry in store.list()}
+    journal.save(a_report(DRILL, an_id()), {})
+    assert mark in {entry.key for entry in store.list()}
+
+
 @pytest.mark.parametrize("name", ["report.json", "job.json", "../x", "events/1.json", ""])
 def test_a_form_cannot_take_another_documents_place(folder_store: FolderStore, name: str) -> None:
     with pytest.raises(VaultError):
@@ -73,6 +82,19 @@ def test_a_report_that_cannot_be_read_is_named(folder_store: FolderStore) -> Non
         list(VaultJournal(folder_store).reports())
 
 
+def test_one_that_cannot_be_read_hides_no_other_from_whoever_passes_over_it(
+    folder_store: FolderStore,
+) -> None:
+    told: list[ObjectCorrupt] = []
+    journal = VaultJournal(folder_store, told.append)
+    journal.save(a_report(an_id(1), an_id()), {})
+    folder_store.put(f"drills/{DRILL}/report.json", [b"{}"])
+    assert [report.drill for report in journal.reports()] == [an_id(1)]
+    assert [error.thing for error in told] == [f"drills/{DRILL}/report.json"]
+    with pytest.raises(ObjectCorrupt):
+        list(journal.reports(DRILL))
+
+
 def test_what_drills_say_about_backups(store: VaultStore) -> None:
     journal = VaultJournal(store)
     proven, bad, unclear, none, busy, stale = (an_id(hours, "b001") for hours in range(6))
@@ -91,3 +113,15 @@ def test_what_drills_say_about_backups(store: VaultStore) -> None:
     drilled = journal.drilled(NOON)
     assert drilled.passed == {proven}
     assert drilled.running == {busy}
+
+
+def test_when_anything_was_last_said_is_told_by_the_store(folder_store: FolderStore) -> None:
+    journal = VaultJournal(folder_store)
+    assert journal.touched_at(DRILL) is None
+    journal.submit(a_job(DRILL, an_id()))
+    first = journal.touched_at(DRILL)
+    journal.emit(DRILL, 1, an_event("restore"))
+    last = journal.touched_at(DRILL)
+    assert first is not None
+    assert last is not None
+    assert first <= last == max(entry.modified_at for entry in folder_store.list())

@@ -11,8 +11,9 @@ import pytest
 
 from restoredrill import clock
 from restoredrill.errors import VaultUnreachable
-from restoredrill.model import Verdict
+from restoredrill.model import Event, Verdict, make_id
 from restoredrill.vault.catalog import VaultBackups
+from restoredrill.vault.errands import VaultErrands
 from restoredrill.vault.folder import FolderStore
 from restoredrill.vault.journal import VaultJournal
 from restoredrill.vault.prune import PrunePlan, execute, survey
@@ -189,3 +190,18 @@ def test_promise_3_a_prune_that_dies_leaves_no_half_backup(folder_store: FolderS
     late = clock.utcnow() + LATER
     execute(folder_store, survey(folder_store, Keep(last=1), late), late)
     assert folders(folder_store) == {new}
+
+
+def test_what_a_machine_said_of_a_backup_is_forgotten_in_the_end(store: VaultStore) -> None:
+    """The backup is not: its manifest is the proof of it."""
+    backup, moment = take(store, 0), now()
+    old, young = (make_id(moment - timedelta(days=days), "0000abcd") for days in (63, 61))
+    for errand in (old, young):
+        VaultErrands(store).emit(errand, 1, Event(at=moment, phase="backup", kind="beat"))
+        VaultErrands(store).leave(errand, "console-1.txt", "booted")
+    pruning = survey(store, Keep(last=1), moment)
+    assert pruning.errands == (f"jobs/{old}/",)
+    assert execute(store, pruning, moment).cleared == (f"jobs/{old}/",)
+    assert {entry.key.split("/")[1] for entry in store.list("jobs/")} == {young}
+    assert survey(store, Keep(last=1), moment).errands == ()
+    assert folders(store) == {backup}

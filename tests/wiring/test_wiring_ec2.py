@@ -1,6 +1,7 @@
 """What may travel to a machine of the cloud, and what has to stay and is said."""
 
-from datetime import UTC, datetime
+from collections.abc import Iterator
+from datetime import UTC, datetime, timedelta
 
 import pytest
 
@@ -10,7 +11,7 @@ from restoredrill.model import Cost, Report, VaultSpec
 from restoredrill.settings import DatabaseConfig
 from tests.cloud.world import Cloud
 from tests.config.documents_ec2 import BESIDE, STORED, backed_up, ec2
-from tests.stories.samples import report
+from tests.stories.samples import backup_job, cloud_job, plan, report
 
 STORE = VaultSpec(url="s3://b/shop", profile="ops", role_arn="arn:aws:iam::1:role/x")
 HERE = {"access_key_id": "${KEY}", "secret_access_key": "${SECRET}"}
@@ -87,8 +88,34 @@ def spent(day: int, month: int, usd: float) -> Report:
 
 def test_a_month_is_spent_by_its_own_drills() -> None:
     drills = [spent(1, 11, 0.25), spent(30, 11, 0.5), spent(31, 10, 8.0)]
-    assert wiring_ec2.spent_usd(drills, datetime(2026, 11, 30, 23, tzinfo=UTC)) == 0.75
-    assert wiring_ec2.spent_usd(drills, datetime(2026, 12, 1, tzinfo=UTC)) == 0.0
+    assert wiring_ec2.spent_usd(drills, (), datetime(2026, 11, 30, 23, tzinfo=UTC)) == 0.75
+    assert wiring_ec2.spent_usd(drills, (), datetime(2026, 12, 1, tzinfo=UTC)) == 0.0
+
+
+def test_a_month_is_spent_by_backups_too_and_by_what_is_under_way() -> None:
+    begun = datetime(2026, 11, 3, tzinfo=UTC)
+    planned = plan().model_copy(update={"usd_estimate": 0.5})
+    drill = cloud_job().model_copy(update={"plan": planned, "started_at": begun})
+    backup = backup_job().model_copy(update={"plan": planned, "started_at": begun})
+    errands = ((drill, None), (backup, Cost(amount=0.25)), (backup, None))
+    assert wiring_ec2.spent_usd((), errands, datetime(2026, 11, 4, tzinfo=UTC)) == 1.25
+    assert wiring_ec2.spent_usd((), errands, datetime(2026, 12, 4, tzinfo=UTC)) == 0.0
+
+
+def test_reports_are_read_as_far_as_they_matter() -> None:
+    """There are more every night, for ever."""
+    now, read = datetime(2026, 11, 26, tzinfo=UTC), []
+
+    def newest_first() -> Iterator[Report]:
+        for age in range(1000):
+            read.append(age)
+            yield report().model_copy(update={"started_at": now - timedelta(days=age)})
+
+    assert len(wiring_ec2.recent(newest_first(), "shop", now)) == 26
+    assert len(read) == 27
+    read.clear()
+    found = wiring_ec2.recent(newest_first(), "shop", now.replace(month=12, day=1))
+    assert (len(found), len(read)) == (wiring_ec2.EARLIER_AT_MOST, wiring_ec2.EARLIER_AT_MOST + 1)
 
 
 # Secrets

@@ -36,14 +36,15 @@ def command(
     platform: str,
     no_postgres: bool,
 ) -> Answer:
-    """Put bundles into the vault of NAME, with the credentials that write its backups. Without FILE one is
-    built first, as `agent build` would.
+    """Put bundles into the vault of NAME, as whoever submits its drills. Without FILE one is built first, as
+    `agent build` would.
     """
     database = context.database(name)
     with tempfile.TemporaryDirectory(prefix="restoredrill-") as scratch:
         found = [(path, _document(path)) for path in files]
         built = found or make(context, pythons, platform, Path(scratch), not no_postgres, "machine")
-        there = VaultBundles(wiring.vault(database, "backup"))
+        # Never as the writer of backups, which may not read them: what machines run can.
+        there = VaultBundles(wiring.vault(database, "restore"))
         for path, one in built:
             there.publish(path, one)
     document = [one.model_dump(mode="json") for _, one in built]

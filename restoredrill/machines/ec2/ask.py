@@ -36,6 +36,7 @@ class Ask:
     jobs: int = 2
     checks: bool = True
     deadline_s: float | None = None
+    kept_s: float = 0.0  # that the machine lives on after a pass
     architecture: Literal["x86_64", "arm64"] = "x86_64"
     types: tuple[str, ...] = ()  # these and no others, in this order
     market: Literal["spot-then-on-demand", "spot", "on-demand"] = "spot-then-on-demand"

@@ -74,24 +74,44 @@ def fitting(types: Sequence[Type], need: Need, *, ordered: bool) -> tuple[list[T
 
 def choose(types: Sequence[Type], out: Mapping[str, str], prices: Prices, terms: Terms) -> Choice:
     """The rungs over `types`, all of which fit; `out` are those that do not."""
-    priced = [type_ for type_ in types if type_.name in prices.on_demand]
-    refused = dict(out) | {t.name: "its price is not known" for t in types if t not in priced}
-    volumes = {type_.name: _volume(type_, terms, prices.volume) for type_ in priced}
-    scratch = _scratch(priced, volumes, prices, terms)
-    usable: list[Type] = []
-    for type_ in priced:
-        if scratch == "nvme" and not _holds(type_, terms.need):
-            refused[type_.name] = "no local disk that is large enough, and one is cheaper than gp3"
-        else:
-            usable.append(type_)
-    volume = _bare(terms, prices.volume) if scratch == "nvme" else _largest(volumes, usable, terms, prices)
+    able = [type_ for type_ in types if _zones(type_, terms)]
+    refused = dict(out) | {t.name: "not offered in these zones" for t in types if t not in able}
+    volumes = {type_.name: _volume(type_, terms, prices.volume) for type_ in able}
+    first: Scratch = _cheaper_disk(able, volumes, prices, terms)
+    other: Scratch = "gp3" if first == "nvme" else "nvme"
+    chosen = _with(first, able, refused, volumes, prices, terms)
+    # Quota or budget may refuse all that have the one, and grant some that have the other.
+    return chosen if chosen.rungs else _with(other, able, refused, volumes, prices, terms, else_=chosen)
+
+
+def _with(
+    scratch: Scratch,
+    able: Sequence[Type],
+    out: Mapping[str, str],
+    volumes: Mapping[str, Volume],
+    prices: Prices,
+    terms: Terms,
+    else_: Choice | None = None,
+) -> Choice:
+    """The rungs where the database is restored to `scratch`; `else_` where there are none either."""
+    usable = [type_ for type_ in able if scratch == "gp3" or _holds(type_, terms.need)]
+    refused = dict(out) | {t.name: "no local disk that is large enough" for t in able if t not in usable}
+    volume = _bare(terms, prices.volume)
+    if scratch == "gp3" and usable:
+        volume = volumes[_first(usable, prices, terms).name]
+    if volume.gb > sizing.GP3_GB_MAX:
+        too_large = f"{volume.gb:,} GB of disk wanted, gp3 ends at {sizing.GP3_GB_MAX:,}"
+        refused |= {type_.name: too_large for type_ in usable}
+        usable = []
     rungs, refused_here = _rungs(usable, volume, prices, terms)
+    if not rungs and else_ is not None:
+        return else_
     refused |= refused_here
     return Choice(
         rungs=rungs,
         volume=volume,
         scratch=scratch,
-        considered=_considered(types, refused, rungs, prices),
+        considered=_considered(refused, able, rungs, prices),
         reasons=_reasons(rungs, volume, scratch, usable, terms),
     )
 
@@ -132,24 +152,28 @@ def _priced(volume: Volume, price: VolumePrice) -> Volume:
     )
 
 
-def _largest(volumes: Mapping[str, Volume], usable: Sequence[Type], terms: Terms, prices: Prices) -> Volume:
-    """One volume for all rungs: the one that the first of them wants."""
-    if not usable:
-        return _bare(terms, prices.volume)
-    first = usable[0] if terms.ordered else min(usable, key=lambda t: (prices.on_demand[t.name], t.name))
-    return volumes[first.name]
+def _first(usable: Sequence[Type], prices: Prices, terms: Terms) -> Type:
+    """The type that will be asked for first: one volume is planned for all, and it is the one for this."""
+    return usable[0] if terms.ordered else min(usable, key=lambda t: (_cheapest(t, prices, terms), t.name))
+
+
+def _cheapest(type_: Type, prices: Prices, terms: Terms) -> float:
+    """Its cheapest hour in the market that is asked first."""
+    return min(rung.usd_per_hour for rung in _places(type_, terms.markets[0], prices, terms))
 
 
 def _holds(type_: Type, need: Need) -> bool:
     return type_.nvme_gb * 10**9 >= need.disk_bytes
 
 
-def _scratch(priced: Sequence[Type], volumes: Mapping[str, Volume], prices: Prices, terms: Terms) -> Scratch:
+def _cheaper_disk(
+    able: Sequence[Type], volumes: Mapping[str, Volume], prices: Prices, terms: Terms
+) -> Scratch:
     """Local disks, where an hour with one is not dearer than with the volume that would be needed instead."""
     bare = _bare(terms, prices.volume).usd_per_hour
-    local = [prices.on_demand[t.name] + bare for t in priced if _holds(t, terms.need)]
-    remote = [prices.on_demand[t.name] + volumes[t.name].usd_per_hour for t in priced]
-    too_large = bool(volumes) and all(volume.gb > sizing.GP3_GB_MAX for volume in volumes.values())
+    local = [_cheapest(t, prices, terms) + bare for t in able if _holds(t, terms.need)]
+    remote = [_cheapest(t, prices, terms) + volumes[t.name].usd_per_hour for t in able]
+    too_large = all(volume.gb > sizing.GP3_GB_MAX for volume in volumes.values())
     return "nvme" if local and (too_large or min(local) <= min(remote)) else "gp3"
 
 
@@ -165,27 +189,31 @@ def _rungs(
     for market in terms.markets:
         rungs: list[Rung] = []
         for type_ in usable:
-            why = _unfit(type_, market, volume, prices, terms)
+            places = _places(type_, market, prices, terms)
+            within = [rung for rung in places if _affordable(rung, volume, terms)]
+            why = _over_quota(type_, market, terms) or ("" if within else _too_dear(places, volume, terms))
             if why:
                 refused[type_.name] = f"{refused[type_.name]}; {why}" if type_.name in refused else why
             else:
-                rungs += _places(type_, market, prices, terms)
+                rungs += within
         ladder += _spread(rungs, [type_.name for type_ in usable] if terms.ordered else None, each)
     return tuple(ladder), refused
 
 
-def _unfit(type_: Type, market: Market, volume: Volume, prices: Prices, terms: Terms) -> str:
-    """Why `type_` can't be asked for in `market`, or nothing."""
-    if not _zones(type_, terms):
-        return "not offered in these zones"
-    if type_.cores > terms.quota.get(market, type_.cores):
-        return f"{type_.cores} vCPUs, the quota {market} is {terms.quota[market]}"
-    cheapest = min(rung.usd_per_hour for rung in _places(type_, market, prices, terms))
-    rung = Rung(type=type_.name, market=market, zone="", subnet="", usd_per_hour=cheapest)
-    usd = cost_usd(rung, volume, terms.billed_s)
-    if terms.limit_usd is not None and usd > terms.limit_usd:
-        return f"about {usd:.4f} USD {market}, {terms.limit_usd:.4f} left"
-    return ""
+def _over_quota(type_: Type, market: Market, terms: Terms) -> str:
+    most = terms.quota.get(market)
+    if most is None or not type_.standard or type_.cores <= most:
+        return ""
+    return f"{type_.cores} vCPUs, the quota {market} is {most}"
+
+
+def _affordable(rung: Rung, volume: Volume, terms: Terms) -> bool:
+    return terms.limit_usd is None or cost_usd(rung, volume, terms.billed_s) <= terms.limit_usd
+
+
+def _too_dear(places: Sequence[Rung], volume: Volume, terms: Terms) -> str:
+    usd = min(cost_usd(rung, volume, terms.billed_s) for rung in places)
+    return f"about {usd:.4f} USD {places[0].market}, {terms.limit_usd or 0.0:.4f} left"
 
 
 def _zones(type_: Type, terms: Terms) -> list[Subnet]:
@@ -231,10 +259,10 @@ def _spread(rungs: Iterable[Rung], order: Sequence[str] | None, at_most: int) ->
 
 
 def _considered(
-    types: Sequence[Type], refused: Mapping[str, str], rungs: Sequence[Rung], prices: Prices
+    refused: Mapping[str, str], fit: Sequence[Type], rungs: Sequence[Rung], prices: Prices
 ) -> tuple[Considered, ...]:
     """What was looked at: chosen first, then by price."""
-    names = list(dict.fromkeys([*(rung.type for rung in rungs), *(t.name for t in types), *refused]))
+    names = list(dict.fromkeys([*(rung.type for rung in rungs), *(t.name for t in fit), *refused]))
     first = rungs[0].type if rungs else ""
     asked = {rung.type for rung in rungs}
 
@@ -245,7 +273,7 @@ def _considered(
             return "asked for next"
         return refused.get(name, "fits; others are cheaper")
 
-    rows = [Considered(type=n, usd_per_hour=prices.on_demand.get(n, 0.0), verdict=verdict(n)) for n in names]
+    rows = [Considered(type=n, usd_per_hour=prices.on_demand[n], verdict=verdict(n)) for n in names]
     return tuple(
         sorted(rows, key=lambda row: (row.type != first, row.type not in asked, row.usd_per_hour, row.type))
     )

@@ -54,11 +54,11 @@ def _end_machines(
     while True:
         seen = _patiently(until_s, waits, lambda: account.instances((errand,)))
         living = [one for one in seen if not one.gone and only in (None, one.id)]
-        _all(living, lambda one: _terminate(account, one))
+        why = _all(living, lambda one: _terminate(account, one))
         if not living and not awaited(seen):
             return
         if clock.monotonic_s() >= until_s:
-            raise _stays(errand, living, waits.ended_s)
+            raise _stays(errand, living, waits.ended_s, why)
         clock.sleep(waits.look_every_s)
 
 

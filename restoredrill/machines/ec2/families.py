@@ -4,11 +4,13 @@ EC2 says it where it may be asked; else the table here does. Burstable families 
 restore uses up their credits within minutes, and a time measured on one says nothing about the next.
 """
 
+import re
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 GIB = 1 << 30
+_STANDARD = frozenset({"a", "c", "d", "h", "i", "im", "is", "m", "r", "t", "z"})  # Service Quotas, EC2
 
 # vCPUs as a multiple of a large's two.
 UNITS: Mapping[str, int] = {
@@ -35,6 +37,12 @@ class Type:
     @property
     def family(self) -> str:
         return self.name.partition(".")[0]
+
+    @property
+    def standard(self) -> bool:
+        """Is it of those that share one quota: families A, C, D, H, I, M, R, T and Z."""
+        letters = re.match("[a-z]+", self.name)
+        return letters is not None and letters[0] in _STANDARD
 
 
 @dataclass(frozen=True)

@@ -5,10 +5,11 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
+from restoredrill import __version__
 from restoredrill.aws.errors import translated
-from restoredrill.aws.session import Reach, client
 from restoredrill.errors import CloudMissing
 from restoredrill.machines.ec2.ask import Ask, Looked, failed, note, ok
+from restoredrill.machines.ec2.clients import Clients
 from restoredrill.plan import AgentBundle
 
 PLATFORMS: Mapping[str, str] = {"x86_64": "linux_x86_64", "arm64": "linux_aarch64"}
@@ -26,6 +27,7 @@ _PYTHON_BY_NAME: tuple[tuple[str, str], ...] = (
     (r"ubuntu-jammy-22\.04", "3.10"),
     (r"ubuntu-.*-26\.04", "3.14"),
 )
+_AMAZON = "al2023-"
 _ALWAYS_THERE = frozenset({"plpgsql"})
 
 
@@ -38,6 +40,8 @@ class Image:
     architecture: str
     root_device: str
     root_gb: int
+    state: str = "available"
+    root_kind: str = "ebs"
     tags: Mapping[str, str] = field(default_factory=dict)
 
     @property
@@ -57,18 +61,18 @@ class Image:
         return frozenset(word for value in tags for word in _words(value))
 
 
-def find(spec: str, reach: Reach) -> Image:
+def find(spec: str, clients: Clients) -> Image:
     """The image that `spec` means: `ami-…`, or `ssm:/…`, a parameter that holds one. Raises `CloudError`."""
     identity = spec
     if spec.startswith("ssm:"):
         with translated("read", spec):
-            answer = client("ssm", reach).get_parameter(Name=spec.removeprefix("ssm:"))
+            answer = clients.get("ssm").get_parameter(Name=spec.removeprefix("ssm:"))
             identity = answer["Parameter"]["Value"]
     with translated("look at", identity):
-        found = client("ec2", reach).describe_images(ImageIds=[identity])["Images"]
+        found = clients.get("ec2").describe_images(ImageIds=[identity])["Images"]
     if not found:
         raise CloudMissing(
-            "look at", identity, f"no such image in {reach.region}", hint="correct machines.ec2.image"
+            "look at", identity, f"no such image in {clients.region}", hint="correct machines.ec2.image"
         )
     return _image(found[0])
 
@@ -86,6 +90,8 @@ def _image(entry: Mapping[str, Any]) -> Image:
         architecture=entry.get("Architecture", ""),
         root_device=root,
         root_gb=max(sizes, default=0) or 8,
+        state=entry.get("State", "available"),
+        root_kind=entry.get("RootDeviceType", "ebs"),
         tags={tag["Key"]: tag["Value"] for tag in entry.get("Tags", ())},
     )
 
@@ -93,7 +99,11 @@ def _image(entry: Mapping[str, Any]) -> Image:
 def look(ask: Ask, image: Image) -> Iterator[Looked]:
     """Does the image do for the machine that is asked for."""
     called = f"{image.id} ({image.name})" if image.name else image.id
-    if image.architecture == ask.architecture:
+    if image.state != "available":
+        yield failed("image", f"image {called} is {image.state}", "name one that is available")
+    elif image.root_kind != "ebs":
+        yield failed("image", f"image {called} does not start from EBS", "name one that does")
+    elif image.architecture == ask.architecture:
         yield ok("image", f"{called}, {image.architecture}, {image.root_gb} GB")
     else:
         yield failed(
@@ -110,7 +120,16 @@ def look_at_bundles(ask: Ask, image: Image) -> Iterator[Looked]:
     wanted = f"{platform} and Python {image.python or '3.11 or later'}"
     if fitting:
         yield ok("agent", ", ".join(bundle.name for bundle in fitting))
-        if image.python is None:
+        for version in dict.fromkeys(b.version for b in fitting if b.version != __version__):
+            told = f"the agent in the vault is restoredrill {version}, this is {__version__}"
+            yield note("agent", told, "build and publish one of this version: `restoredrill agent build`")
+        if image.name.startswith(_AMAZON):
+            yield note(
+                "python",
+                f"{image.name} brings no Python that is new enough: it is installed as the machine boots",
+                "let the subnets reach Amazon Linux's repositories, which are in S3",
+            )
+        elif image.python is None:
             yield note("python", f"nothing says which Python {image.id} has", f"tag it {PYTHON_TAG}=3.11")
         return
     there = ", ".join(f"{b.platform} with Python {b.python}" for b in ask.bundles) or "none at all"
@@ -122,14 +141,15 @@ def look_at_bundles(ask: Ask, image: Image) -> Iterator[Looked]:
 
 
 def fitting_bundles(bundles: Sequence[AgentBundle], image: Image) -> tuple[AgentBundle, ...]:
-    """Those that `image` can run, as far as it is known."""
+    """Those that `image` can run, as far as it is known: the first of each Python. The machine would take no
+    other, and the vault keeps old ones for ever, while boot data have little room.
+    """
     platform = PLATFORMS.get(image.architecture, image.architecture)
-    python = image.python
-    return tuple(
-        bundle
-        for bundle in bundles
-        if bundle.platform == platform and (python is None or bundle.python == python)
-    )
+    first: dict[str, AgentBundle] = {}
+    for bundle in bundles:
+        if bundle.platform == platform and image.python in (None, bundle.python):
+            first.setdefault(bundle.python, bundle)
+    return tuple(first.values())
 
 
 @dataclass(frozen=True)
@@ -169,10 +189,11 @@ def look_at_postgres(ask: Ask, image: Image, major: int, extensions: Sequence[st
             return
     fix = (
         f"build a bundle with it (`restoredrill agent build`), or tag an image that has it with "
-        f"{POSTGRES_TAG}={major} and {EXTENSIONS_TAG}"
+        f"{POSTGRES_TAG}={major or 17} and {EXTENSIONS_TAG}"
     )
     if not there:
-        yield failed("postgresql", f"neither image {image.id} nor a bundle brings PostgreSQL {major}", fix)
+        wanted = f"PostgreSQL {major}" if major else "a PostgreSQL"
+        yield failed("postgresql", f"neither image {image.id} nor a bundle brings {wanted}", fix)
         return
     # The one that is nearest to enough: whoever mends this mends it there.
     nearest = min(there, key=lambda server: (_major(server.version) < major, len(lacking[server])))

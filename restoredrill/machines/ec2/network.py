@@ -5,9 +5,9 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from restoredrill.aws.errors import translated
-from restoredrill.aws.session import Reach, client
 from restoredrill.errors import CloudError
 from restoredrill.machines.ec2.ask import REFUSED, Ask, Looked, failed, note, ok, unknown
+from restoredrill.machines.ec2.clients import Clients
 
 _HTTPS = 443
 _ANYWHERE = ("0.0.0.0/0", "::/0")
@@ -30,19 +30,23 @@ class Network:
     looked: tuple[Looked, ...] = field(default_factory=tuple)
 
 
-def survey(ask: Ask, reach: Reach) -> Network:
+def survey(ask: Ask, clients: Clients) -> Network:
     """Look at subnets, security groups and routes. Raises nothing of the cloud's."""
-    ec2 = client("ec2", reach)
     looked: list[Looked] = []
     try:
-        found = _subnets(ec2, ask)
+        with translated("look at subnets in", ask.region):
+            ec2 = clients.get("ec2")
+            found = _subnets(ec2, ask)
     except REFUSED as error:
-        return Network(looked=(unknown("subnets", error),))
+        # A machine is asked for by its zone, which only this look tells: there is no plan without it.
+        return Network(
+            looked=(failed("subnets", f"the subnets can't be looked at: {error.reason}", error.hint),)
+        )
     looked += _look_at_subnets(ask, found)
     vpcs = sorted({subnet.vpc for subnet in found})
     if len(vpcs) == 1:
         looked += _tried("security groups", lambda: list(_look_at_groups(ec2, ask, vpcs[0])))
-        looked += _tried("routes", lambda: list(_look_at_routes(ec2, ask, reach, found, vpcs[0])))
+        looked += _tried("routes", lambda: list(_look_at_routes(ec2, ask, clients, found, vpcs[0])))
     return Network(subnets=found, looked=tuple(looked))
 
 
@@ -59,8 +63,7 @@ def _tried(name: str, look: Any) -> list[Looked]:
 
 def _subnets(ec2: Any, ask: Ask) -> tuple[Subnet, ...]:
     # By filter and not by id: one that is missing must not hide the others.
-    with translated("look at subnets in", ask.region):
-        answer = ec2.describe_subnets(Filters=[_named("subnet-id", ask.subnets)])
+    answer = ec2.describe_subnets(Filters=[_named("subnet-id", ask.subnets)])
     found = {
         entry["SubnetId"]: Subnet(entry["SubnetId"], entry["AvailabilityZone"], entry["VpcId"])
         for entry in answer["Subnets"]
@@ -166,19 +169,19 @@ class _Ways:
     def _of(self, service: str) -> Iterator[Mapping[str, Any]]:
         for endpoint in self.endpoints:
             usable = str(endpoint.get("State", "available")).lower() == "available"
-            if usable and endpoint["ServiceName"] == f"com.amazonaws.{self.region}.{service}":
+            if usable and str(endpoint["ServiceName"]).endswith(f".amazonaws.{self.region}.{service}"):
                 yield endpoint
 
 
 def _look_at_routes(
-    ec2: Any, ask: Ask, reach: Reach, subnets: Sequence[Subnet], vpc: str
+    ec2: Any, ask: Ask, clients: Clients, subnets: Sequence[Subnet], vpc: str
 ) -> Iterator[Looked]:
     with translated("look at routes in", vpc):
         in_vpc = [_named("vpc-id", [vpc])]
         tables = ec2.describe_route_tables(Filters=in_vpc)["RouteTables"]
         endpoints = ec2.describe_vpc_endpoints(Filters=in_vpc)["VpcEndpoints"]
     ways = _Ways(tables, endpoints, ask.region)
-    elsewhere = _bucket_elsewhere(ask, reach)
+    elsewhere = _bucket_elsewhere(ask, clients)
     for subnet in subnets:
         yield _way_to_bucket(ask, ways, subnet, elsewhere)
         for service in ask.services:
@@ -249,13 +252,13 @@ def _gateways(table: Mapping[str, Any]) -> bool:
     return any(str(route.get("GatewayId", "")).startswith("igw-") for route in _defaults(table))
 
 
-def _bucket_elsewhere(ask: Ask, reach: Reach) -> str | None:
+def _bucket_elsewhere(ask: Ask, clients: Clients) -> str | None:
     """The bucket's region, where it is known and another than the machine's."""
     if not ask.bucket:
         return None
     try:
         with translated("look at", ask.bucket):
-            region = client("s3", reach, attempts=2).head_bucket(Bucket=ask.bucket).get("BucketRegion")
+            region = clients.get("s3", attempts=2).head_bucket(Bucket=ask.bucket).get("BucketRegion")
     except CloudError:
         return None  # whoever plans need not be one who reads the bucket
     return region if region and region != ask.region else None

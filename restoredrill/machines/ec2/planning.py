@@ -8,11 +8,12 @@ from dataclasses import dataclass
 from typing import Any
 
 from restoredrill.aws.errors import translated
-from restoredrill.aws.session import Reach, client
+from restoredrill.aws.session import Reach
 from restoredrill.errors import PlanUnmet
 from restoredrill.machines.ec2 import choice, families, images, preflight, prices, sizing
 from restoredrill.machines.ec2.ask import REFUSED, Ask, Looked, failed, note, ok, unknown
 from restoredrill.machines.ec2.choice import Choice, Terms
+from restoredrill.machines.ec2.clients import Clients
 from restoredrill.machines.ec2.families import Type
 from restoredrill.machines.ec2.images import Image
 from restoredrill.machines.ec2.network import Subnet
@@ -52,19 +53,27 @@ def problems(ask: Ask, reach: Reach) -> tuple[str, ...]:
 
 
 def _draft(ask: Ask, reach: Reach) -> _Draft:
+    clients = Clients(reach)
     load = _load(ask)
     need, phases = _need(ask, load)
-    seen = preflight.look(ask, reach, need)
+    seen = preflight.look(ask, clients, need)
     looked = [*seen.looked, *_time(ask, phases)]
+    if ask.kept_s:
+        phases.append(PhaseEstimate(phase="kept", seconds=ask.kept_s, basis="as it was asked for"))
+        looked.append(note("kept", "no port of a machine is open", _KEPT))
     if seen.image is None or not seen.subnets:
         return _Draft(tuple(looked))
-    picked, costs, more = _pick(ask, reach, need, phases, seen.image, seen.subnets)
+    picked, costs, more = _pick(ask, clients, need, phases, seen.image, seen.subnets)
     looked += more
     if not picked.rungs:
         return _Draft((*looked, *_nothing(ask, picked, looked)))
-    looked += preflight.look_at_rights(ask, reach, seen.image, picked.rungs[0])
     looked += _budget(ask, picked, phases)
-    return _Draft(tuple(looked), _plan(ask, seen.image, load, need, phases, picked, costs, looked))
+    planned = _plan(ask, seen.image, load, need, phases, picked, costs, looked)
+    looked += preflight.look_at_rights(ask, clients, planned)
+    return _Draft(tuple(looked), planned.model_copy(update={"notes": preflight.notes(looked)}))
+
+
+_KEPT = "a server that is kept is reached on it alone, by Session Manager where image and role have that"
 
 
 # What it has to hold ----------------------------------------------------------------------------------------
@@ -96,19 +105,19 @@ def _time(ask: Ask, phases: Sequence[PhaseEstimate]) -> list[Looked]:
 
 def _pick(
     ask: Ask,
-    reach: Reach,
+    clients: Clients,
     need: Need,
     phases: Sequence[PhaseEstimate],
     image: Image,
     subnets: tuple[Subnet, ...],
 ) -> tuple[Choice, Prices, list[Looked]]:
-    types, looked = _types(ask, reach)
+    types, looked = _types(ask, clients)
     markets = choice.MARKETS[ask.market]
     fit, out = choice.fitting(types, need, ordered=bool(ask.types))
     zones = sorted({subnet.zone for subnet in subnets})
-    offered, more = _offered(reach, [type_.name for type_ in fit], zones)
-    quota, about_quota = preflight.quotas(markets, reach)
-    costs = prices.look_up(reach, fit, zones, spot="spot" in markets, at=ask.at)
+    offered, more = _offered(clients, [type_.name for type_ in fit], zones)
+    quota, about_quota = preflight.quotas(markets, clients)
+    costs = prices.look_up(clients, types, fit, zones, spot="spot" in markets, at=ask.at)
     looked += [*more, *about_quota, *(note("prices", line) for line in costs.notes)]
     looked.append(ok("prices", costs.said))
     terms = Terms(
@@ -126,7 +135,7 @@ def _pick(
     return choice.choose(fit, out, costs, terms), costs, looked
 
 
-def _types(ask: Ask, reach: Reach) -> tuple[tuple[Type, ...], list[Looked]]:
+def _types(ask: Ask, clients: Clients) -> tuple[tuple[Type, ...], list[Looked]]:
     """The types to choose among, as EC2 describes them or, without an answer, as the table has them."""
     families_ = [family.name for family in families.FAMILIES if family.architecture == ask.architecture]
     known = families.named(ask.types) if ask.types else families.known(ask.architecture)
@@ -134,7 +143,7 @@ def _types(ask: Ask, reach: Reach) -> tuple[tuple[Type, ...], list[Looked]]:
     looked: list[Looked] = []
     try:
         with translated("look at instance types in", ask.region):
-            pages = client("ec2", reach).get_paginator("describe_instance_types").paginate(Filters=filters)
+            pages = clients.get("ec2").get_paginator("describe_instance_types").paginate(Filters=filters)
             answer = [entry for page in pages for entry in page["InstanceTypes"]]
         found = families.described(answer)
         if found or ask.types:
@@ -150,7 +159,7 @@ def _types(ask: Ask, reach: Reach) -> tuple[tuple[Type, ...], list[Looked]]:
     for name in wrong:
         looked.append(failed("instance types", f"{name} does not run {ask.architecture} images", _TYPES))
     usable = [type_ for type_ in known if type_.name not in wrong]
-    # EC2's metal and odd sizes are no multiples of a large, so the table has no price for them.
+    # Few restores want the sizes in between, and a list of all is no help to whoever reads it.
     if not ask.types:
         usable = [type_ for type_ in usable if type_.name.partition(".")[2] in families.UNITS]
     return tuple(sorted(usable, key=lambda t: (order.get(t.name, 0), t.name))), looked
@@ -160,7 +169,7 @@ _TYPES = "correct machines.ec2.types, or leave it out"
 
 
 def _offered(
-    reach: Reach, types: Sequence[str], zones: Sequence[str]
+    clients: Clients, types: Sequence[str], zones: Sequence[str]
 ) -> tuple[Mapping[str, frozenset[str]] | None, list[Looked]]:
     """type -> zones that have it; None where nobody says."""
     filters: list[dict[str, Any]] = [
@@ -171,8 +180,8 @@ def _offered(
     if not types:
         return {}, []
     try:
-        with translated("look at what is offered in", reach.region):
-            pages = client("ec2", reach).get_paginator("describe_instance_type_offerings")
+        with translated("look at what is offered in", clients.region):
+            pages = clients.get("ec2").get_paginator("describe_instance_type_offerings")
             for page in pages.paginate(LocationType="availability-zone", Filters=filters):
                 for entry in page["InstanceTypeOfferings"]:
                     found.setdefault(entry["InstanceType"], set()).add(entry["Location"])
@@ -261,7 +270,6 @@ def _plan(
         postgres_from=next((one.detail for one in looked if one.name == "postgresql"), ""),
         considered=picked.considered,
         reasons=picked.reasons,
-        notes=preflight.notes(looked),
         phases=tuple(phases),
         usd_estimate=choice.cost_usd(picked.rungs[0], picked.volume, seconds),
         prices_from=costs.said,

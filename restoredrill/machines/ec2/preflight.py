@@ -9,20 +9,22 @@ from dataclasses import dataclass
 from typing import Any
 
 from restoredrill.aws.errors import code_of, translated
-from restoredrill.aws.session import Reach, client
-from restoredrill.errors import CloudDenied, CloudMissing, CloudUnreachable
+from restoredrill.errors import CapacityMissing, CloudDenied, CloudError, CloudMissing, CloudUnreachable
 from restoredrill.machines.ec2 import images, network
-from restoredrill.machines.ec2.ask import REFUSED, Ask, Looked, Outcome, failed, ok, unknown
+from restoredrill.machines.ec2.ask import REFUSED, Ask, Looked, Outcome, failed, note, ok, unknown
+from restoredrill.machines.ec2.clients import Clients
 from restoredrill.machines.ec2.images import Image
 from restoredrill.machines.ec2.network import Subnet
-from restoredrill.plan import Market, Need, Rung
+from restoredrill.machines.ec2.request import run_request
+from restoredrill.model import BackupJob, Errand, Job, VaultSpec, make_id
+from restoredrill.plan import MachinePlan, Market, Need, Rung
 
 # Service Quotas, Amazon EC2: vCPUs of the families A, C, D, H, I, M, R, T and Z.
 QUOTAS: dict[Market, tuple[str, str]] = {
     "on-demand": ("L-1216C47A", "Running On-Demand Standard instances"),
     "spot": ("L-34B43A08", "All Standard Spot Instance Requests"),
 }
-_ATTEMPTS = 3  # of looks that can be done without
+_ATTEMPTS = 2  # of looks that can be done without; from an isolated network none of them answers
 
 
 @dataclass(frozen=True)
@@ -34,19 +36,19 @@ class Seen:
     looked: tuple[Looked, ...]
 
 
-def look(ask: Ask, reach: Reach, need: Need) -> Seen:
+def look(ask: Ask, clients: Clients, need: Need) -> Seen:
     """Everything that does not depend on the type of the machine. Raises nothing of the cloud's."""
-    image, looked = _image(ask, reach)
+    image, looked = _image(ask, clients)
     if image is not None:
         looked += [
             *images.look(ask, image),
             *images.look_at_bundles(ask, image),
             *images.look_at_postgres(ask, image, need.major, need.extensions),
         ]
-    surroundings = network.survey(ask, reach)
+    surroundings = network.survey(ask, clients)
     looked += surroundings.looked
     for name, way in _LOOKS.items():
-        looked += _tried(name, way, ask, reach)
+        looked += _tried(name, way, ask, clients)
     return Seen(image, surroundings.subnets, tuple(looked))
 
 
@@ -64,9 +66,9 @@ def _lines(looked: Iterable[Looked], *outcomes: Outcome) -> tuple[str, ...]:
     return tuple(dict.fromkeys(one.line for one in looked if one.outcome in outcomes))
 
 
-def _image(ask: Ask, reach: Reach) -> tuple[Image | None, list[Looked]]:
+def _image(ask: Ask, clients: Clients) -> tuple[Image | None, list[Looked]]:
     try:
-        return images.find(ask.image, reach), []
+        return images.find(ask.image, clients), []
     except CloudMissing as error:
         return None, [failed("image", f"image {ask.image}: {error.reason}", "correct machines.ec2.image")]
     except REFUSED as error:
@@ -75,10 +77,10 @@ def _image(ask: Ask, reach: Reach) -> tuple[Image | None, list[Looked]]:
 
 
 def _tried(
-    name: str, look: Callable[[Ask, Reach], Iterator[Looked]], ask: Ask, reach: Reach
+    name: str, look: Callable[[Ask, Clients], Iterator[Looked]], ask: Ask, clients: Clients
 ) -> Sequence[Looked]:
     try:
-        return list(look(ask, reach))
+        return list(look(ask, clients))
     except REFUSED as error:
         return [unknown(name, error)]
 
@@ -86,11 +88,11 @@ def _tried(
 # The role, the key, the template ----------------------------------------------------------------------------
 
 
-def _look_at_profile(ask: Ask, reach: Reach) -> Iterator[Looked]:
+def _look_at_profile(ask: Ask, clients: Clients) -> Iterator[Looked]:
     name = ask.instance_profile.rpartition("/")[2]
     try:
         with translated("look at instance profile", name):
-            api = client("iam", reach, attempts=_ATTEMPTS)
+            api = clients.get("iam", attempts=_ATTEMPTS)
             profile = api.get_instance_profile(InstanceProfileName=name)["InstanceProfile"]
     except CloudMissing:
         yield failed(
@@ -106,14 +108,14 @@ def _look_at_profile(ask: Ask, reach: Reach) -> Iterator[Looked]:
         )
 
 
-def _look_at_key(ask: Ask, reach: Reach) -> Iterator[Looked]:
+def _look_at_key(ask: Ask, clients: Clients) -> Iterator[Looked]:
     if ask.kms_key_id is None:
         yield ok("kms key", "the account's own for EBS")
         return
     key = ask.kms_key_id
     try:
         with translated("look at KMS key", key):
-            found = client("kms", reach, attempts=_ATTEMPTS).describe_key(KeyId=key)["KeyMetadata"]
+            found = clients.get("kms", attempts=_ATTEMPTS).describe_key(KeyId=key)["KeyMetadata"]
     except CloudMissing:
         yield failed("kms key", f"no KMS key {key} in {ask.region}", "correct machines.ec2.kms_key_id")
         return
@@ -129,22 +131,24 @@ def _look_at_key(ask: Ask, reach: Reach) -> Iterator[Looked]:
         yield ok("kms key", f"{key} is enabled")
 
 
-def _look_at_template(ask: Ask, reach: Reach) -> Iterator[Looked]:
+def _look_at_template(ask: Ask, clients: Clients) -> Iterator[Looked]:
     if ask.launch_template is None:
         return
     name = ask.launch_template
     by = "LaunchTemplateIds" if name.startswith("lt-") else "LaunchTemplateNames"
     try:
         with translated("look at launch template", name):
-            client("ec2", reach).describe_launch_templates(**{by: [name]})
+            found = clients.get("ec2").describe_launch_templates(**{by: [name]})["LaunchTemplates"]
     except CloudMissing:
+        found = []
+    if not found:
         fix = "correct machines.ec2.launch_template"
         yield failed("launch template", f"no launch template {name} in {ask.region}", fix)
         return
     yield ok("launch template", name)
 
 
-_LOOKS: dict[str, Callable[[Ask, Reach], Iterator[Looked]]] = {
+_LOOKS: dict[str, Callable[[Ask, Clients], Iterator[Looked]]] = {
     "instance profile": _look_at_profile,
     "kms key": _look_at_key,
     "launch template": _look_at_template,
@@ -154,7 +158,7 @@ _LOOKS: dict[str, Callable[[Ask, Reach], Iterator[Looked]]] = {
 # What depends on the type -----------------------------------------------------------------------------------
 
 
-def quotas(markets: Iterable[Market], reach: Reach) -> tuple[dict[Market, int], list[Looked]]:
+def quotas(markets: Iterable[Market], clients: Clients) -> tuple[dict[Market, int], list[Looked]]:
     """vCPUs that may run at once, by market; what is not known is not in it."""
     known: dict[Market, int] = {}
     looked: list[Looked] = []
@@ -162,70 +166,69 @@ def quotas(markets: Iterable[Market], reach: Reach) -> tuple[dict[Market, int], 
         code, called = QUOTAS[market]
         try:
             with translated("look at the quota", called):
-                api = client("service-quotas", reach, attempts=_ATTEMPTS)
+                api = clients.get("service-quotas", attempts=_ATTEMPTS)
                 value = api.get_service_quota(ServiceCode="ec2", QuotaCode=code)["Quota"]["Value"]
         except REFUSED as error:
             looked.append(unknown("quota", error))
+            if isinstance(error, CloudUnreachable):
+                break  # nor will it answer the next question, and each costs half a minute
             continue
         known[market] = int(value)
         looked.append(ok("quota", f"{int(value)} vCPUs {market} ({called})"))
     return known, looked
 
 
-def look_at_rights(ask: Ask, reach: Reach, image: Image, rung: Rung) -> Iterator[Looked]:
-    """Ask for a machine with DryRun: may one start it, and pass it its role. Nothing is started."""
-    ec2 = client("ec2", reach)
-    try:
-        ec2.run_instances(**_request(ask, image, rung))
-    except Exception as error:  # sorted below: what is not the cloud's goes on
-        if code_of(error) == "DryRunOperation":
-            yield ok("rights", f"a {rung.type} may be started in {rung.subnet}")
-            return
-        yield from _refused(error, rung)
+def look_at_rights(ask: Ask, clients: Clients, planned: MachinePlan) -> Iterator[Looked]:
+    """Ask for the plan's machines with DryRun: may one start them, and pass them their role.
+
+    The first of each market is asked for, with the very words of a launch. Nothing is started.
+    """
+    firsts: dict[Market, int] = {}
+    for number, rung in enumerate(planned.rungs):
+        firsts.setdefault(rung.market, number)
+    for number in firsts.values():
+        asked = run_request(_errand(ask, planned), 1, number, _NO_DATA)
+        yield _started(planned.rungs[number], asked, clients)
 
 
-def _refused(error: Exception, rung: Rung) -> Iterator[Looked]:
+_NO_DATA = "#cloud-config\n"
+
+
+def _started(rung: Rung, asked: dict[str, Any], clients: Clients) -> Looked:
+    del asked["ClientToken"]  # botocore makes one up: nobody will come back for the answer
+    called = f"a {rung.type} {rung.market} in {rung.subnet}"
     try:
         with translated("start", rung.type):
-            raise error
-    except CloudDenied as denied:
-        yield failed("rights", f"a machine may not be started ({denied.reason})", denied.hint)
-    except CloudUnreachable as silent:
-        yield unknown("rights", silent)
-    except REFUSED as refused:
-        yield failed("rights", f"a {rung.type} in {rung.subnet} is refused: {refused.reason}", refused.hint)
+            clients.get("ec2").run_instances(DryRun=True, **asked)
+    except CloudError as error:
+        if code_of(error.__cause__) == "DryRunOperation":
+            return ok("rights", f"{called} may be started")
+        if isinstance(error, CloudUnreachable):
+            return unknown("rights", error)
+        if isinstance(error, CloudDenied):
+            return failed("rights", f"{called} may not be started: {error.reason}", error.hint)
+        return failed("rights", f"{called} is refused: {error.reason}", error.hint)
+    except CapacityMissing as error:
+        return note("capacity", f"{called} is refused: {error.reason}", error.hint)
+    return ok("rights", f"{called} may be started")
 
 
-def _request(ask: Ask, image: Image, rung: Rung) -> dict[str, Any]:
-    """As the machine's own request, as far as rights depend on it: tags, role, key, network."""
-    tags = {**ask.tags, "restoredrill:errand": "dry-run", "restoredrill:owner": ask.owner}
-    marked = [{"Key": key, "Value": value} for key, value in tags.items()]
-    ebs: dict[str, Any] = {"Encrypted": True, "VolumeType": "gp3", "DeleteOnTermination": True}
-    if ask.kms_key_id:
-        ebs["KmsKeyId"] = ask.kms_key_id
-    profile = "Arn" if ask.instance_profile.startswith("arn:") else "Name"
-    request: dict[str, Any] = {
-        "DryRun": True,
-        "ImageId": image.id,
-        "InstanceType": rung.type,
-        "MinCount": 1,
-        "MaxCount": 1,
-        "SubnetId": rung.subnet,
-        "SecurityGroupIds": list(ask.security_groups),
-        "IamInstanceProfile": {profile: ask.instance_profile},
-        "InstanceInitiatedShutdownBehavior": "terminate",
-        "MetadataOptions": {"HttpTokens": "required", "HttpPutResponseHopLimit": 1},
-        "BlockDeviceMappings": [{"DeviceName": image.root_device, "Ebs": ebs}],
-        "TagSpecifications": [
-            {"ResourceType": kind, "Tags": marked} for kind in ("instance", "volume", "network-interface")
-        ],
+def _errand(ask: Ask, planned: MachinePlan) -> Errand:
+    """Stands in the tags of a machine that is only asked about."""
+    identity = make_id(ask.at, "0000")
+    common: dict[str, Any] = {
+        "database": ask.database,
+        "vault": VaultSpec(url=f"s3://{ask.bucket or ''}"),
+        "provider": "ec2",
+        "jobs": max(1, ask.jobs),
+        "started_at": ask.at,
+        "deadline_at": ask.at,
+        "expires_at": ask.at,
+        "plan": planned,
     }
-    if rung.market == "spot":
-        request["InstanceMarketOptions"] = {
-            "MarketType": "spot",
-            "SpotOptions": {"SpotInstanceType": "one-time", "InstanceInterruptionBehavior": "terminate"},
-        }
-    return request
+    if ask.kind == "backup":
+        return BackupJob(backup=identity, source_url="", **common)
+    return Job(drill=identity, backup=identity, **common)
 
 
 def _spaced(state: str) -> str:

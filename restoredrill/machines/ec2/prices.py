@@ -15,9 +15,9 @@ from typing import Any
 
 from restoredrill import __version__
 from restoredrill.aws.errors import translated
-from restoredrill.aws.session import Reach, client
 from restoredrill.errors import CloudError
-from restoredrill.machines.ec2.families import UNITS, Type
+from restoredrill.machines.ec2.clients import Clients
+from restoredrill.machines.ec2.families import Type
 
 # The price list is served from these only (endpoints.json of botocore); everything is in each of them.
 _ASKED_IN: Mapping[str, str] = {"eu": "eu-central-1", "ap": "ap-south-1"}
@@ -56,11 +56,17 @@ class Table:
     exact: bool
     dearest: Mapping[str, float]
 
-    def usd_per_hour(self, type_: str) -> float | None:
-        """The list price, else the dearest that any region has for the family; None: not in the table."""
-        family, _, size = type_.partition(".")
-        large = self.large_hour.get(family, self.dearest.get(family))
-        return None if large is None or size not in UNITS else round(large * UNITS[size], 6)
+    def has(self, type_: Type) -> bool:
+        """Does it list the family in this region."""
+        return self.exact and type_.family in self.large_hour
+
+    def usd_per_hour(self, type_: Type) -> float:
+        """The list price; else the dearest that any region has for the family; else that any family has.
+
+        Within a family the price goes by the cores; a large has two.
+        """
+        other = self.dearest.get(type_.family, max(self.dearest.values()))
+        return round(self.large_hour.get(type_.family, other) * max(1, type_.cores) / 2, 6)
 
 
 @cache
@@ -85,55 +91,77 @@ def table(region: str) -> Table:
     )
 
 
-def look_up(reach: Reach, types: Sequence[Type], zones: Sequence[str], *, spot: bool, at: datetime) -> Prices:
-    """What `types` cost now in `reach.region`. Raises nothing of the cloud's."""
-    listed = table(reach.region)
-    by_table = {t.name: usd for t in types if (usd := listed.usd_per_hour(t.name)) is not None}
-    asked = sorted(types, key=lambda t: (by_table.get(t.name, 0.0), t.name))[:_TYPES_AT_MOST]
+def look_up(
+    clients: Clients,
+    types: Sequence[Type],
+    fit: Sequence[Type],
+    zones: Sequence[str],
+    *,
+    spot: bool,
+    at: datetime,
+) -> Prices:
+    """What `types` cost now, in the clients' region; those that `fit` are asked for. Raises nothing of the
+    cloud's.
+
+    Every type gets a price, and none is 0: where nobody knows it, the dearest known is its upper bound.
+    """
+    listed = table(clients.region)
+    by_table = {type_.name: listed.usd_per_hour(type_) for type_ in types}
+    asked = sorted((type_.name for type_ in fit), key=lambda name: (by_table[name], name))
     notes: list[str] = []
-    answered, volume = _ask(reach, [t.name for t in asked], notes)
-    spots = _spot(reach, [t.name for t in types], zones, at, notes) if spot else {}
-    unpriced = sorted(t.name for t in types if t.name not in by_table and t.name not in answered)
-    if unpriced:
-        notes.append(f"no price is known for {', '.join(unpriced)}: left out")
-    if not answered and not listed.exact:
-        notes.append(f"{reach.region} is not in the table: each price is the dearest of all its regions")
+    answered, volume = _ask(clients, asked[:_TYPES_AT_MOST], notes)
+    spots = _spot(clients, asked, zones, at, notes) if spot else {}
+    unasked = [type_ for type_ in fit if type_.name not in answered]
+    notes += _bounds(clients.region, listed, unasked)
     return Prices(
         on_demand={**by_table, **answered},
         volume=volume or listed.volume,
-        said=_said(listed, answered, spots, volume, at),
+        said=_said(listed, answered, bool(unasked) or volume is None, spots, at),
         spot=spots,
         notes=tuple(notes),
     )
 
 
+def _bounds(region: str, listed: Table, types: Sequence[Type]) -> Iterator[str]:
+    """Which prices are no prices but the most that they can be."""
+    strange = sorted(type_.name for type_ in types if type_.family not in listed.dearest)
+    if strange:
+        yield f"no price is known for {', '.join(strange)}: reckoned as the dearest that has as many cores"
+    unlisted = sorted(t.name for t in types if t.name not in strange and not listed.has(t))
+    if unlisted:
+        where = region if listed.exact else f"{region}, as nothing of that region is"
+        yield f"not in the table for {where}: {', '.join(unlisted)}; reckoned as in the dearest region"
+
+
 def _said(
     listed: Table,
     answered: Mapping[str, float],
+    partly: bool,
     spots: Mapping[tuple[str, str], float],
-    volume: VolumePrice | None,
     at: datetime,
 ) -> str:
     day = f"{at:%Y-%m-%d}"
     from_table = f"table of {listed.date} in restoredrill {__version__}"
     said = f"pricing API, {day}" if answered else from_table
-    if answered and volume is None:
-        said += f"; the volume's by the {from_table}"
+    if answered and partly:
+        said += f", and {from_table}"
     return f"{said}; spot by EC2's price history, {day}" if spots else said
 
 
-def _ask(reach: Reach, types: Iterable[str], notes: list[str]) -> tuple[dict[str, float], VolumePrice | None]:
+def _ask(
+    clients: Clients, types: Iterable[str], notes: list[str]
+) -> tuple[dict[str, float], VolumePrice | None]:
     """The price list's answer, as far as it goes: the first refusal ends the asking."""
     prices: dict[str, float] = {}
     try:
-        with translated("ask for prices in", reach.region):
-            prefix = reach.region.partition("-")[0]
-            api = client("pricing", reach, _ASKED_IN.get(prefix, _ASKED_ELSE), attempts=_ATTEMPTS)
+        with translated("ask for prices in", clients.region):
+            prefix = clients.region.partition("-")[0]
+            api = clients.get("pricing", _ASKED_IN.get(prefix, _ASKED_ELSE), attempts=_ATTEMPTS)
             for name in types:
-                prices.update(on_demand(_products(api, _of_type(reach.region, name))))
-            return prices, gp3(_products(api, {"regionCode": reach.region, "volumeApiName": "gp3"}))
+                prices.update(on_demand(_products(api, _of_type(clients.region, name))))
+            return prices, gp3(_products(api, {"regionCode": clients.region, "volumeApiName": "gp3"}))
     except CloudError as error:
-        notes.append(f"the pricing API does not answer ({error.reason}): prices are the table's")
+        notes.append(f"the pricing API does not answer ({error.reason}): the table is used instead")
         return prices, None
 
 
@@ -193,15 +221,15 @@ def _dimensions(product: Mapping[str, Any]) -> Iterator[tuple[float, str]]:
 
 
 def _spot(
-    reach: Reach, types: Sequence[str], zones: Sequence[str], at: datetime, notes: list[str]
+    clients: Clients, types: Sequence[str], zones: Sequence[str], at: datetime, notes: list[str]
 ) -> dict[tuple[str, str], float]:
     """The newest spot price of each type in each of `zones`."""
     newest: dict[tuple[str, str], tuple[datetime, float]] = {}
     if not types or not zones:
         return {}
     try:
-        with translated("ask for spot prices in", reach.region):
-            pages = client("ec2", reach).get_paginator("describe_spot_price_history")
+        with translated("ask for spot prices in", clients.region):
+            pages = clients.get("ec2").get_paginator("describe_spot_price_history")
             for page in pages.paginate(
                 InstanceTypes=list(types),
                 ProductDescriptions=["Linux/UNIX"],

@@ -14,6 +14,14 @@ from restoredrill.model import Errand
 from restoredrill.plan import MachinePlan, Rung
 
 USER_DATA_BYTES = 16 * 1024  # "Limits", user data, Amazon EC2 user guide: before it is encoded
+# One hop: what runs in a container or behind a proxy on the machine gets no credentials.
+_METADATA = {
+    "HttpEndpoint": "enabled",
+    "HttpTokens": "required",
+    "HttpPutResponseHopLimit": 1,
+    "HttpProtocolIpv6": "disabled",
+    "InstanceMetadataTags": "disabled",
+}
 _TOKEN_LETTERS = 64  # RunInstances, Amazon EC2 API reference
 
 
@@ -45,14 +53,7 @@ def run_request(job: Errand, attempt: int, number: int, user_data: str) -> dict[
         "IamInstanceProfile": _profile(plan.instance_profile),
         "BlockDeviceMappings": [_volume(plan)],
         "NetworkInterfaces": [_interface(plan, rung)],
-        # One hop: what runs in a container or behind a proxy on the machine gets no credentials.
-        "MetadataOptions": {
-            "HttpEndpoint": "enabled",
-            "HttpTokens": "required",
-            "HttpPutResponseHopLimit": 1,
-            "HttpProtocolIpv6": "disabled",
-            "InstanceMetadataTags": "disabled",
-        },
+        "MetadataOptions": dict(_METADATA),
         "TagSpecifications": _tagged(tags.of(job, plan, attempt, rung), rung),
         **_market(rung),
         **_template(plan),

@@ -9,7 +9,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from statistics import median
 
-from restoredrill.model import Manifest, Report, ServerFacts, StoredFile
+from restoredrill.model import Manifest, Report, ServerFacts, StoredFile, Verdict
 from restoredrill.plan import Need, PhaseEstimate, Volume
 
 MB, GB = 10**6, 10**9
@@ -40,6 +40,7 @@ DUMPED_BYTES_PER_S_AND_CORE = 40 * MB  # of the database; the same table: half o
 DATA_SHARE = 0.55  # of a restore; the rest is index builds and constraints
 PROVISION_S = 60.0  # launch, boot, bundle: what a stock image of a distribution takes
 PREPARE_S = 5.0  # initdb and the server's start
+ROLES_S = 1.0
 PRE_DATA_S = 2.0
 CHECKS_S = 10.0
 END_S = 30.0  # from the report to "terminated"; EC2 bills up to then
@@ -135,6 +136,7 @@ def phases(load: Load, earlier: Sequence[Report], jobs: int, *, checks: bool = T
     guesses = {
         "provision": (PROVISION_S, "a first guess"),
         "prepare": (PREPARE_S, "a first guess"),
+        "globals": (ROLES_S, "a first guess"),
         "pre-data": (PRE_DATA_S, "a first guess"),
         "data": (restore_s * DATA_SHARE, rate),
         "post-data": (restore_s * (1 - DATA_SHARE), rate),
@@ -142,7 +144,7 @@ def phases(load: Load, earlier: Sequence[Report], jobs: int, *, checks: bool = T
         "checks": (CHECKS_S, "a first guess"),
         "end": (END_S, "a first guess"),
     }
-    seen = [report for report in earlier if report.backup is not None and report.backup.bytes > 0]
+    seen = [report for report in earlier if _tells(report)]
     seen = sorted(seen, key=lambda report: report.started_at, reverse=True)[:_REMEMBERED]
     return [
         _seen(name, seen, load.stored_bytes) or PhaseEstimate(phase=name, seconds=seconds, basis=basis)
@@ -182,7 +184,7 @@ def _disk(load: Load) -> tuple[int, str]:
     kept = load.restored_bytes + load.largest_table_bytes + wal
     disk = math.ceil(kept * MARGIN) + SPOOL_BYTES
     return disk, (
-        f"{disk / GB:.0f} GB of disk: {load.restored_bytes / GB:.1f} GB of database, "
+        f"{disk / GB:.1f} GB of disk: {load.restored_bytes / GB:.1f} GB of database, "
         f"{load.largest_table_bytes / GB:.1f} GB to sort its largest table, {wal / GB:.0f} GB of log, "
         f"a fifth to spare and {SPOOL_BYTES / GB:.0f} GB for the agent"
     )
@@ -195,6 +197,12 @@ def _seen(name: str, earlier: Sequence[Report], stored_bytes: int) -> PhaseEstim
         return None
     drills = "1 earlier drill" if len(found) == 1 else f"{len(found)} earlier drills"
     return PhaseEstimate(phase=name, seconds=median(found), basis=drills)
+
+
+def _tells(report: Report) -> bool:
+    """Did it come to its end: a phase that was cut short says nothing about how long it takes."""
+    ended = report.verdict is not Verdict.INCONCLUSIVE
+    return ended and report.backup is not None and report.backup.bytes > 0
 
 
 def _took(name: str, report: Report, stored_bytes: int) -> float | None:

@@ -23,8 +23,8 @@ from restoredrill.vault.opening import open_store
 from restoredrill.vault.store import VaultStore
 from tests.cloud.bed import Bed
 from tests.cloud.machine import Machine
+from tests.cloud.principal import ADMINISTRATOR
 from tests.cloud.rootfs import ENDPOINT_URL
-from tests.cloud.world import ADMINISTRATOR
 from tests.machines.ec2.errands import BACKUP, DRILL, ROLE, job
 from tests.plugins.bundle import Built
 from tests.plugins.postgres import SourceServer

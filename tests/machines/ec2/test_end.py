@@ -216,7 +216,17 @@ def test_a_machine_that_does_not_end_is_named(account: Cloud) -> None:
     account.pace.shutting_down = 10**6
     here = machine(account, waits=Waits(look_every_s=0.01, ended_s=0.1))
     identity = here.launch(job(plan(account)))
-    with pytest.raises(MachineFailed, match=rf"there is still: instance {identity} \(shutting-down\)"):
+    with pytest.raises(
+        MachineFailed, match=rf"there is still: instance {identity} \((pending|shutting-down)\)"
+    ):
+        here.terminate(DRILL)
+
+
+def test_why_a_machine_could_not_be_told_to_end_is_said(account: Cloud) -> None:
+    here = machine(account, waits=Waits(look_every_s=0.01, ended_s=0.1))
+    here.launch(job(plan(account)))
+    account.fault("ec2", "TerminateInstances", "IncorrectInstanceState", 400, times=None)
+    with pytest.raises(MachineFailed, match=r"there is still: instance .*IncorrectInstanceState"):
         here.terminate(DRILL)
 
 

@@ -1,0 +1,3 @@
+locals {
+  public_address = false # also where the subnet would give one
+}

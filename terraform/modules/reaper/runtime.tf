@@ -1,0 +1,3 @@
+locals {
+  runtime = "python3.12" # what the zip was made for
+}

@@ -1,0 +1,1 @@
+"""Drills and backups on real throwaway machines, with every right judged."""

@@ -1,0 +1,3 @@
+locals {
+  tagged = ["instance", "volume"] # 3.39 refuses network-interface
+}
