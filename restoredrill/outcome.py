@@ -4,6 +4,7 @@ from typing import Literal
 
 from pydantic import AwareDatetime, Field
 
+from restoredrill import secret
 from restoredrill.document import Document
 from restoredrill.errors import Exit, RestoredrillError
 from restoredrill.model import ID_PATTERN, MachineFacts
@@ -21,12 +22,12 @@ class Trouble(Document):
 
     @classmethod
     def of(cls, error: RestoredrillError) -> "Trouble":
-        """An error's parts."""
+        """An error's parts, without what the machine was told in confidence."""
         return cls(
             kind=type(error).__name__,
             operation=error.operation,
-            thing=error.thing,
-            reason=error.reason,
+            thing=secret.redact(error.thing),
+            reason=secret.redact(error.reason),
             hint=error.hint,
             exit=int(error.exit_code),
         )

@@ -9,7 +9,7 @@ import threading
 from collections.abc import Callable
 from typing import Literal
 
-from restoredrill import clock
+from restoredrill import clock, secret
 from restoredrill.errors import VaultError
 from restoredrill.model import Event
 from restoredrill.plan import MachinePlan
@@ -100,7 +100,12 @@ class Teller:
             phase = event.phase
             self._number += 1
             try:
-                self._emit(self._number, event)
+                self._emit(self._number, _fit(event))
             except VaultError:
                 continue  # the report tells it all again; if that can't be written, that is the error to
                 # raise
+
+
+def _fit(event: Event) -> Event:
+    """Without what the machine was told in confidence: others read the vault than may know that."""
+    return event.model_copy(update={"message": secret.redact(event.message)}) if event.message else event

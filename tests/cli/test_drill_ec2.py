@@ -164,6 +164,22 @@ def test_a_drill_whose_controller_was_killed_is_gone_on_with(ready: Host) -> Non
     assert call(ready, "drill", "shop", "--resume", drill)[1] == report, "it is at its end"
 
 
+@pytest.mark.parametrize("deed", ["drill", "backup"])
+def test_a_service_that_is_stopped_leaves_machines_at_work(ready: Host, deed: str) -> None:
+    begun: list[str] = []
+    ready.machines_do(lambda host, instance, errand: begun.append(instance))
+    told = start(REAL, deed, "shop", "--leave", cwd=ready.folder, env=ready.environment)
+    try:
+        wait_for(lambda: bool(begun))
+        told.terminate()
+        _, err = told.communicate(timeout=LIMIT_S)
+    finally:
+        told.kill()
+        told.communicate()
+    assert (told.returncode, "goes on by itself" in err) == (130, True), err
+    assert [one.id for one in ready.cloud.instances(alive=True)] == begun
+
+
 def test_what_is_not_there_cannot_be_gone_on_with(ready: Host) -> None:
     assert call(ready, "drill", "shop", "--resume", NOBODY)[0] == 2
     assert call(ready, "drill", "shop", "--resume", NOBODY, "--dry-run")[0] == 2
@@ -178,6 +194,9 @@ def test_a_backup_is_taken_by_a_machine(host: Host) -> None:
     code, document = call(host, "backup", "shop")
     assert (code, document["machine"]["leftovers"]) == (0, []), document
     assert document["cost"]["amount"] > 0
+    assert any(entry.key.endswith("/cost.json") for entry in host.store.list("jobs/")), (
+        "for the month's budget"
+    )
     (entry,) = host.store.list("backups/")
     assert document["id"] in entry.key
     assert host.errands.job(document["id"]).source_url == "secretsmanager:shop/source"
@@ -233,6 +252,10 @@ def test_a_service_goes_on_with_an_open_drill_and_ends_what_is_overdue(ready: Ho
         killed.communicate()
     ((instance, drill),) = begun
     passes(ready, instance, drill)
+    # Its time is over: before that, somebody else might be at it.
+    job = ready.journal.job(drill)
+    over = job.model_copy(update={"deadline_at": job.started_at})
+    ready.store.put(f"drills/{drill}/job.json", [over.model_dump_json(by_alias=True).encode()])
     old = overdue(ready.cloud)
     served = start(REAL, "serve", cwd=ready.folder, env=ready.environment)
     try:

@@ -8,6 +8,7 @@ import pytest
 from restoredrill import telling
 from restoredrill.errors import VaultUnreachable
 from restoredrill.model import Event
+from restoredrill.secret import Secret
 from restoredrill.telling import Teller, beat_s
 from tests.stories.samples import plan
 
@@ -38,6 +39,13 @@ def test_who_says_nothing_else_says_that_it_lives_and_in_which_phase() -> None:
         assert ear.full.wait(60)
     assert [event.kind for _, event in ear.heard[:3]] == ["started", "beat", "beat"]
     assert {event.phase for _, event in ear.heard} == {"restore"}
+
+
+def test_what_is_told_in_confidence_is_not_told_on() -> None:
+    ear = Ear()
+    with Teller(ear) as teller:
+        teller.tell("restore", "note", f"login failed with {Secret('hunter2-and-more').reveal()}")
+    assert [event.message for _, event in ear.heard] == ["login failed with [redacted]"]
 
 
 def test_who_has_something_to_say_does_not_beat() -> None:

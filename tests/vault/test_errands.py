@@ -8,6 +8,7 @@ import pytest
 from restoredrill.errors import SourceDenied, VaultConflict, VaultMissing
 from restoredrill.model import Cost, Event, MachineFacts
 from restoredrill.outcome import BackupOutcome, Trouble
+from restoredrill.secret import Secret
 from restoredrill.vault.errands import VaultErrands
 from restoredrill.vault.folder import FolderStore
 from tests.stories.samples import DRILL, backup_job
@@ -73,3 +74,9 @@ def test_what_backups_have_cost_is_found_again_for_those_begun_since(errands: Va
     errands.reckon(job.backup, Cost(amount=0.25))
     assert [cost and cost.amount for _, cost in errands.costs(began_at)] == [0.25]
     assert errands.costs(began_at + timedelta(seconds=1)) == []
+
+
+def test_an_outcome_holds_no_secret() -> None:
+    word = Secret("hunter2-and-more").reveal()
+    trouble = Trouble.of(SourceDenied("open", "the source", f"no login with {word}"))
+    assert trouble.reason == "no login with [redacted]"

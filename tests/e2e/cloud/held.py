@@ -1,17 +1,19 @@
-"""A restore that stops in its middle for as long as a test wants, so that what happens to it happens there."""
-
-import re
+"""A restore that stops in its middle for as long as a test wants: what happens to it then happens there."""
 
 from tests.cloud.machine import Machine
-from tests.e2e.cloud.site import LIMIT_S, Site
+from tests.e2e.cloud.site import Site
 from tests.e2e.host import eventually
 
-SHUT = "/var/tmp/restoredrill-shut"  # noqa: S108 - on the throwaway machine
-# The row of this table is copied in once that file is gone. Where there never was one, nobody waits.
+PATIENCE_S = 120.0
+SHUT = "/var/tmp/restoredrill-shut"  # on the throwaway machine, as is the next one
+WAITS = "/var/tmp/restoredrill-waits"
+# The row of this table is copied in once the first file is gone; meanwhile there is the second one. Where
+# there never was the first, nobody waits.
 GATE = f"""
 CREATE FUNCTION shop.open() RETURNS boolean LANGUAGE plpgsql AS $$
 BEGIN
     WHILE (pg_stat_file('{SHUT}', true)).size IS NOT NULL LOOP
+        COPY (SELECT 1) TO '{WAITS}';
         PERFORM pg_sleep(0.1);
     END LOOP;
     RETURN true;
@@ -19,12 +21,11 @@ END $$;
 CREATE TABLE shop.gate (id int PRIMARY KEY CHECK (shop.open()));
 INSERT INTO shop.gate VALUES (1);
 """
-COPYING = r"postgres: .*\bCOPY"
 
 
 def shut(machine: Machine) -> Machine:
     """From now on a restore on this machine stops in its middle. To be called before it begins."""
-    machine.wait_for("powers off in", LIMIT_S)  # by then its file system is its own
+    machine.wait_for("powers off in", PATIENCE_S)  # by then its file system is its own
     machine.path(SHUT).touch()
     return machine
 
@@ -32,14 +33,14 @@ def shut(machine: Machine) -> Machine:
 def in_restore(site: Site, number: int = 1) -> Machine:
     """The so-maniest machine, in the middle of its restore, where it stays until `go_on`."""
     machine = shut(site.machine(number))
-    site.await_word("restore started", number)
-    eventually(lambda: copying(machine), f"a table is being copied on {machine}", LIMIT_S)
+    eventually(lambda: waits(machine), f"a restore waits on {machine}", PATIENCE_S)
     return machine
 
 
-def copying(machine: Machine) -> bool:
-    """Does a server there wait in the middle of a table?"""
-    return any(re.search(COPYING, one.command) for one in machine.processes())
+def waits(machine: Machine) -> bool:
+    """Does a restore wait there, in the middle of a table?"""
+    assert machine.alive, f"it is off: {machine}"
+    return machine.path(WAITS).exists()
 
 
 def go_on(machine: Machine) -> None:

@@ -17,6 +17,7 @@ before=$(cat "$pid" 2>/dev/null)
 [ -z "$before" ] || systemctl stop restoredrill-end.timer
 armed="no timer"
 timeout 30 systemd-run --quiet --no-block --unit=restoredrill-end --on-active="${left}s" \
+  --description="the end of the lease" \
   --timer-property=AccuracySec=1s --timer-property=DefaultDependencies=no --property=DefaultDependencies=no \
   sh -c 'echo "restoredrill: the lease is over" >/dev/console; systemctl poweroff || poweroff -f' && armed="a timer"
 # No output of its own: cloud-init waits until nobody holds its pipe.
