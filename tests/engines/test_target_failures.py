@@ -1,5 +1,6 @@
 """A machine that fails says nothing about the backup; and whatever is killed, nothing runs on."""
 
+import contextlib
 import os
 import signal
 import threading
@@ -158,6 +159,27 @@ def test_a_full_disk_is_no_finding(
         ballast.write_bytes(bytes(free - (16 << 20)))
         with pytest.raises(DiskFull):
             target.restore(backup, 2, lambda *_: None)
+    finally:
+        target.stop()
+
+
+def test_a_disk_on_which_not_even_the_reason_can_be_written_is_no_finding(
+    make_small_disk: Callable[[int], Path], pg_tools: dict[int, Tools], backup: Dump
+) -> None:
+    disk = make_small_disk(160)
+    target = PostgresTarget(disk / "t", tuple(pg_tools.values()), process.can_isolate())
+
+    def fill() -> None:
+        with (disk / "ballast").open("ab", buffering=0) as sink, contextlib.suppress(OSError):
+            while True:
+                sink.write(bytes(1 << 20))
+
+    try:
+        target.start(backup.manifest.server, 2)
+        at = Stage("pre-data", fill)
+        with pytest.raises(DiskFull, match="no space left"):
+            target.restore(backup, 2, at)
+        assert at.met
     finally:
         target.stop()
 

@@ -213,6 +213,7 @@ _CAUSES: Mapping[type[BaseException], str] = {
     VaultMissing: "OBJECT_NOT_THERE",
 }
 _KILLED = -9
+_ROOM_BYTES = 1 << 20  # with less than this, neither server nor pg_restore can say why they failed
 
 
 def _judge(
@@ -222,6 +223,8 @@ def _judge(
 
     Raises for what says something about this machine or the vault and nothing about the backup.
     """
+    if code:
+        _require_room(scene)
     scene.server.check("restore into")
     if failed := _failed_files(fed, layout.objects):
         return failed, ()  # the cause; what pg_restore said of it are its effects
@@ -231,6 +234,15 @@ def _judge(
     findings = tuple(message.finding() for message in messages if not message.harmless)
     harmless = tuple(dict.fromkeys(message.text for message in messages if message.harmless))
     return (*findings, *_unread_files(fed, layout.objects)), harmless
+
+
+def _require_room(scene: Scene) -> None:
+    """On a full disk what was said is cut off, or not there at all: half a sentence must not accuse a
+    backup.
+    """
+    if shutil.disk_usage(scene.directory).free < _ROOM_BYTES:
+        hint = "give the drill more disk"
+        raise DiskFull("restore into", str(scene.server.directory), "no space left on device", hint=hint)
 
 
 def _raise_for_machine(server: Server, messages: Sequence[RestoreMessage]) -> None:
