@@ -54,7 +54,8 @@ class Refusal:
 
 @dataclass
 class Fault:
-    """A call of `service` and `action` (shell patterns) fails. `after`: the work is done, the answer lost.
+    """A call of `service` and `action` (shell patterns) fails. `after`: the work is done, the answer lost; a
+    call that is refused is none of its business.
 
     `code` "cut" ends the connection. `key` is a pattern for S3 objects. `times` None: for ever.
     """
@@ -79,6 +80,12 @@ class Fault:
         self.seen += 1
         if self.times is not None:
             self.times -= 1
+
+    def put_back(self) -> None:
+        """It was not used after all."""
+        self.seen -= 1
+        if self.times is not None:
+            self.times += 1
 
 
 @dataclass

@@ -78,6 +78,9 @@ class Gate:
         except Refused as why:
             asked.verdict, asked.status = why.code, why.status
             response = wire.refusal(call.service, why, target=call.target)
+            if fault:  # nothing was done (a dry run, say): it waits for a call that does something
+                fault.put_back()
+            return response
         if fault:
             return self._fail(call, asked, fault)
         return response
