@@ -55,6 +55,7 @@ class Pace:
     notice_s: float = 5.0  # AWS's own advice for spot/instance-action
     ship_s: float = 30.0
     farewell_s: float = 60.0
+    stopped_s: float = 10.0  # the same, where we were told to stop: the network may be gone already
 
 
 @dataclass(frozen=True)
@@ -124,11 +125,15 @@ class _Errand:
         shipper = _Shipper(self._world.store, f"{self._note.folder}agent-{self._note.attempt}.log", self._log)
         with self._log.open("ab") as log:
             child = self._world.start(self._home, log)
+        patience_s = self._world.pace.farewell_s
         try:
             status = self._watch(child, shipper, end_s)
+        except KeyboardInterrupt:  # a shutdown waits for us
+            patience_s = self._world.pace.stopped_s
+            raise
         finally:
             process.kill_group(child)
-            shipper.farewell(self._world.pace.farewell_s)
+            shipper.farewell(patience_s)
         self._stay(errand)
         return status
 

@@ -5,7 +5,7 @@ import sys
 import threading
 import time
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import IO
@@ -13,7 +13,7 @@ from typing import IO
 import pytest
 
 from restoredrill import process
-from restoredrill.aws.imds import Imds
+from restoredrill.aws.imds import Imds, Notice
 from restoredrill.errors import MachineFailed, VaultMissing, VaultUnreachable
 from restoredrill.machines.ec2 import boot, inside
 from restoredrill.machines.ec2.inside import Pace, World
@@ -315,6 +315,25 @@ def test_a_vault_that_never_answers_keeps_nobody_from_ending(site: Site) -> None
     site.store = Stuck(site.store)
     assert site.carry_out() == 0
     assert site.off == 1
+
+
+class Stopped(Imds):
+    """Somebody shuts the machine down while its metadata are looked at."""
+
+    def notice(self) -> Notice | None:
+        raise KeyboardInterrupt
+
+
+def test_told_to_stop_it_does_not_wait_for_a_vault_that_is_gone(site: Site) -> None:
+    site.pace = Pace(look_s=0.02, notice_s=0.05, farewell_s=3000, stopped_s=0.5)
+    site.agent = HANGS
+    site.submit(live())
+    site.store = Stuck(site.store)
+    world = replace(site.world(), imds=Stopped(site.told.url))
+    with pytest.raises(KeyboardInterrupt):
+        inside.carry_out(site.directory, world)
+    assert site.off == 1
+    assert site.children[0].poll() is not None
 
 
 # Kept -------------------------------------------------------------------------------------------------------
