@@ -54,7 +54,7 @@ def test_a_damaged_backup_fails(site: Site) -> None:
     assert said.startswith("plan: "), said
     for word in (plan.rungs[0].type, "USD", "OBJECT_CORRUPT", report.machine.zone):
         assert word in said
-    assert {finding.rule for finding in report.findings} == {"OBJECT_CORRUPT"}
+    assert "OBJECT_CORRUPT" in {finding.rule for finding in report.findings}
     site.finish(report)
 
 

@@ -27,7 +27,7 @@ def test_1_the_agent_powers_off_without_anybody(site: Site) -> None:
     assert site.machine().wait_off(LIMIT_S) == "poweroff"
     (found,) = site.journal.reports(drill)
     assert found.machine.swept_at is None, "nobody has looked yet"
-    assert site.left() == []
+    eventually(lambda: site.left() == [], "the account knows")
     report = report_of(site.drill("--resume", drill), 0, "passed")
     assert len(site.cloud.instances()) == 1
     site.finish(report)
