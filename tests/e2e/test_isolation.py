@@ -158,11 +158,11 @@ def test_the_source_is_only_read(host: Host, source_server: Callable[[int], Sour
     server = source_server(18)
     name = server.database(SHOP)
     with server.connect(name) as connection:
-        connection.execute(b"CREATE ROLE reader LOGIN")
-        connection.execute(b"GRANT USAGE ON SCHEMA shop TO reader")
-        connection.execute(b"GRANT SELECT ON ALL TABLES IN SCHEMA shop TO reader")
-        connection.execute(b"GRANT SELECT ON ALL SEQUENCES IN SCHEMA shop TO reader")
-    host.protect("shop", server.url_as("reader", name), host.folder / "vault")
+        connection.execute(b"CREATE ROLE only_reads LOGIN")
+        connection.execute(b"GRANT USAGE ON SCHEMA shop TO only_reads")
+        connection.execute(b"GRANT SELECT ON ALL TABLES IN SCHEMA shop TO only_reads")
+        connection.execute(b"GRANT SELECT ON ALL SEQUENCES IN SCHEMA shop TO only_reads")
+    host.protect("shop", server.url_as("only_reads", name), host.folder / "vault")
     before = traces(server)
     host.backup("shop")
     assert traces(server) == before
@@ -176,10 +176,10 @@ def test_what_may_not_be_read_fails_the_backup(
     server = source_server(18)
     name = server.database(SHOP)
     with server.connect(name) as connection:
-        connection.execute(b"CREATE ROLE stranger LOGIN")
-        connection.execute(b"GRANT USAGE ON SCHEMA shop TO stranger")
-        connection.execute(b"GRANT SELECT ON shop.orders, shop.invoice TO stranger")
-    host.protect("shop", server.url_as("stranger", name), host.folder / "vault")
+        connection.execute(b"CREATE ROLE reads_some LOGIN")
+        connection.execute(b"GRANT USAGE ON SCHEMA shop TO reads_some")
+        connection.execute(b"GRANT SELECT ON shop.orders, shop.invoice TO reads_some")
+    host.protect("shop", server.url_as("reads_some", name), host.folder / "vault")
     error = host.document("backup", "shop", code=1)["error"]
     assert "shop.customer" in error["reason"]
     assert host.keys("shop", "backups/") == ()

@@ -81,7 +81,7 @@ def test_the_first_hour(settled: Host, s3_vault: S3Vault) -> None:
     assert host.document("backups", "shop")["backups"][0]["verdict"] == "passed"
     pruned = host.document("prune", "--dry-run")["databases"][0]
     assert (pruned["done"], pruned["plan"]["retention"]["delete"]) == (None, [])
-    assert host.document("reap") == {"dry_run": False, "reaped": []}
+    assert host.document("reap") == {"dry_run": False, "reaped": [], "unseen": []}
 
 
 def test_people_get_words(host: Host, taken: Taken) -> None:

@@ -98,6 +98,6 @@ def test_a_service_that_ends_takes_its_runs_along(
         at.open()
         ended = service.end()
     assert ended.code == 0, str(ended)
-    assert "backup shop: interrupted, and cleaned up" in ended.err
+    assert "backup shop: interrupted; what was under way has been cleaned up" in ended.err
     assert host.keys("shop", "backups/") == ()
     assert host.left() == []

@@ -30,7 +30,7 @@ class Dump:
     client_version: str
     stored: Mapping[str, bytes]  # what the vault has
     promised: Mapping[str, bytes]  # what the manifest describes
-    on_open: Callable[[str], None] = lambda name: None
+    on_open: Callable[[str], object] = lambda name: None
     fetched_bytes: int = field(default=0, init=False)
 
     @property

@@ -18,7 +18,7 @@ from restoredrill.engines.postgres.messages import Blame, RestoreMessage, Rule, 
 from restoredrill.engines.postgres.saying import clean
 from restoredrill.engines.postgres.toc import Entry
 from restoredrill.model import Severity
-from tests.engines.sample_archive import MAJORS, SECRET, Sample, restore_argv, sample
+from tests.engines.sample_archive import MAJORS, ROLES, SECRET, Sample, restore_argv, sample
 from tests.plugins.postgres import SourceServer
 
 pytestmark = pytest.mark.xdist_group("feeding")
@@ -589,8 +589,7 @@ def test_a_server_that_dies(
 ) -> None:
     server = server_factory(NEWEST)
     with server.connect() as connection:
-        connection.execute("CREATE ROLE keeper")
-        connection.execute("CREATE ROLE reader")
+        connection.execute(ROLES)
     slow = damaged(
         newest,
         tmp_path / "d",
