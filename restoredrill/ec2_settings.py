@@ -2,8 +2,9 @@
 
 from typing import Annotated, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, model_validator
+from pydantic import Field, model_validator
 
+from restoredrill.sections import Section
 from restoredrill.values import Duration, Endpoint, Flag, StoredSecret, Words
 
 Market = Literal["spot-then-on-demand", "spot", "on-demand"]
@@ -11,11 +12,7 @@ Id = Annotated[str, Field(min_length=1, pattern=r"^[A-Za-z0-9:/._-]+$")]
 Money = Annotated[float, Field(gt=0)]
 
 
-class _Section(BaseModel):
-    model_config = ConfigDict(frozen=True, extra="forbid")
-
-
-class Network(_Section):
+class Network(Section):
     """Where a machine stands and what it may: its subnets, its security groups, its instance profile."""
 
     subnets: tuple[Id, ...] = Field(min_length=1, json_schema_extra={"minItems": 1})
@@ -29,7 +26,7 @@ class BackupNetwork(Network):
     source_url: StoredSecret | None = None  # none given: `source.url`, which then has to be one
 
 
-class Budget(_Section):
+class Budget(Section):
     """What may be spent, in US dollars. A drill that would exceed it is not started, and says so."""
 
     per_drill: Money | None = None

@@ -8,7 +8,6 @@ from typing import Annotated, Any, Literal
 
 from pydantic import (
     AfterValidator,
-    BaseModel,
     BeforeValidator,
     ConfigDict,
     Field,
@@ -18,8 +17,10 @@ from pydantic import (
 from pydantic.json_schema import GenerateJsonSchema
 
 from restoredrill import secret
+from restoredrill.check_settings import CheckEntry
 from restoredrill.ec2_settings import Ec2Settings
 from restoredrill.model import CheckSpec, FingerprintLevel, IgnoreSpec, VaultSpec
+from restoredrill.sections import Section, not_empty, something
 from restoredrill.values import (
     AbsolutePath,
     Count,
@@ -27,7 +28,6 @@ from restoredrill.values import (
     DatabaseUrl,
     Duration,
     Endpoint,
-    Expectation,
     Flag,
     Jobs,
     NotifyUrl,
@@ -41,28 +41,8 @@ from restoredrill.values import (
 )
 
 NAME_PATTERN = r"[A-Za-z0-9][A-Za-z0-9_.-]*"
-CHECK_TIMEOUT_S = 60.0
-COMMAND_TIMEOUT_S = 300.0
 
 Purpose = Literal["backup", "restore", "prune"]
-
-
-def _not_empty(items: tuple[str, ...] | None) -> tuple[str, ...] | None:
-    if items == ():
-        raise ValueError("must not be an empty list")
-    return items
-
-
-def _something(value: object) -> object:
-    if value is None:
-        raise ValueError("has nothing below it; write {} for the defaults, or remove the line")
-    return value
-
-
-class Section(BaseModel):
-    """Base of everything in a file: nothing unknown, nothing changed later."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid")
 
 
 class SourceSettings(Section):
@@ -158,87 +138,6 @@ class BackupSettings(Section):
     keep: Keep | None = None
 
 
-class RowsOptions(Section):
-    """A table has so many rows: at least `min`, at most `max`."""
-
-    table: Words
-    min: Count | None = None
-    max: Count | None = None
-
-    @model_validator(mode="after")
-    def _asks_something(self) -> "RowsOptions":
-        if self.min is None and self.max is None:
-            raise ValueError("needs min, max or both")
-        if self.min is not None and self.max is not None and self.min > self.max:
-            raise ValueError(f"min {self.min} is more than max {self.max}")
-        return self
-
-
-class FreshnessOptions(Section):
-    """The newest value of a column is at most `max_age` old."""
-
-    table: Words
-    column: Words
-    max_age_s: Duration = Field(alias="max_age")
-
-
-def _one_kind(schema: dict[str, Any]) -> None:
-    """What types can't tell a schema: exactly one kind, and `expect` with `sql` only."""
-    for kind in CHECK_KINDS:
-        wanted = schema["properties"][kind]["anyOf"]
-        schema["properties"][kind] = next(option for option in wanted if option != {"type": "null"})
-    schema["properties"]["command"]["minItems"] = 1
-    schema["oneOf"] = [{"required": [kind]} for kind in CHECK_KINDS]
-    schema["properties"]["expect"] = schema["properties"]["expect"]["anyOf"][0]
-    schema["dependentRequired"] = {"sql": ["expect"], "expect": ["sql"]}
-
-
-CHECK_KINDS = ("rows", "freshness", "sql", "command")
-
-
-class CheckEntry(Section):
-    """One question about the restored database, of exactly one kind."""
-
-    model_config = ConfigDict(json_schema_extra=_one_kind)
-
-    name: Annotated[str, StringConstraints(max_length=200, pattern=r"^[^\r\n]*\S[^\r\n]*$")]
-    rows: Annotated[RowsOptions | None, BeforeValidator(_something)] = None
-    freshness: Annotated[FreshnessOptions | None, BeforeValidator(_something)] = None
-    sql: Annotated[Words | None, BeforeValidator(_something)] = None
-    expect: Annotated[Expectation | None, BeforeValidator(_something)] = None
-    command: Annotated[tuple[Words, ...] | None, AfterValidator(_not_empty), BeforeValidator(_something)] = (
-        None
-    )
-    timeout_s: Duration | None = Field(None, alias="timeout")
-
-    @model_validator(mode="after")
-    def _is_one_kind(self) -> "CheckEntry":
-        kinds = [kind for kind in CHECK_KINDS if getattr(self, kind) is not None]
-        if len(kinds) != 1:
-            found = " and ".join(kinds) or "none"
-            raise ValueError(f"needs exactly one of {', '.join(CHECK_KINDS)}; has {found}")
-        if (self.expect is not None) != (self.sql is not None):
-            raise ValueError('sql and expect go together, such as expect: "== 0"')
-        return self
-
-    def spec(self) -> CheckSpec:
-        """The check as the job carries it. Its options are plain JSON values.
-
-        rows: table, min, max; freshness: table, column, max_age_s; sql: sql, expect; command: argv. All:
-        timeout_s.
-        """
-        timeout_s = self.timeout_s or (CHECK_TIMEOUT_S if self.command is None else COMMAND_TIMEOUT_S)
-        if self.rows is not None:
-            kind, options = "rows", self.rows.model_dump()
-        elif self.freshness is not None:
-            kind, options = "freshness", self.freshness.model_dump()
-        elif self.sql is not None:
-            kind, options = "sql", {"sql": self.sql, "expect": self.expect}
-        else:
-            kind, options = "command", {"argv": list(self.command or ())}
-        return CheckSpec(name=self.name, kind=kind, options={**options, "timeout_s": timeout_s})
-
-
 class IgnoreEntry(Section):
     """A finding that is known and does not fail a drill. Without a reason nobody knows later why."""
 
@@ -311,18 +210,25 @@ class MachinesSettings(Section):
     """Options of each kind of machine."""
 
     local: LocalMachineSettings = LocalMachineSettings()
-    ec2: Annotated[Ec2Settings | None, BeforeValidator(_something), Field(json_schema_extra=_not_null)] = None
+    ec2: Annotated[Ec2Settings | None, BeforeValidator(something), Field(json_schema_extra=_not_null)] = None
 
 
 class NotifySettings(Section):
-    """Whom to tell of which verdicts. Read and checked already; telling comes with a later version."""
+    """Whom to tell of which verdicts."""
 
     url: NotifyUrl
     on: Annotated[
         tuple[Literal["passed", "failed", "inconclusive"], ...],
-        AfterValidator(_not_empty),
+        AfterValidator(not_empty),
         Field(json_schema_extra={"minItems": 1}),
     ] = ("failed", "inconclusive")
+
+
+class AlarmSettings(Section):
+    """How long silence may last before it is an alarm. None given: twice what the cron line promises."""
+
+    no_backup_for_s: Duration | None = Field(None, alias="no_backup_for")
+    no_pass_for_s: Duration | None = Field(None, alias="no_pass_for")
 
 
 def _sections_are_not_null(schema: dict[str, Any]) -> None:
@@ -338,12 +244,13 @@ class DatabaseFile(Section):
 
     model_config = ConfigDict(json_schema_extra=_sections_are_not_null)
 
-    source: Annotated[SourceSettings | None, BeforeValidator(_something)] = None
+    source: Annotated[SourceSettings | None, BeforeValidator(something)] = None
     vault: VaultSettings
-    backup: Annotated[BackupSettings | None, BeforeValidator(_something)] = None
-    drill: Annotated[DrillSettings | None, BeforeValidator(_something)] = None
+    backup: Annotated[BackupSettings | None, BeforeValidator(something)] = None
+    drill: Annotated[DrillSettings | None, BeforeValidator(something)] = None
     machines: MachinesSettings = MachinesSettings()
     notify: tuple[NotifySettings, ...] = ()
+    alarms: AlarmSettings = AlarmSettings()
 
     @model_validator(mode="after")
     def _makes_sense(self) -> "DatabaseFile":

@@ -9,12 +9,12 @@ from typing import Any
 import psutil
 import pytest
 
+from restoredrill.check_settings import CHECK_KINDS
 from restoredrill.checks.registry import CHECKS
 from restoredrill.engines.postgres.database import RestoredDatabase
 from restoredrill.errors import ServerFailed
 from restoredrill.model import CheckResult, CheckSpec, Outcome
 from restoredrill.protocols import Rows
-from restoredrill.settings import CHECK_KINDS
 from tests.plugins.postgres import SourceServer
 
 NOW = datetime(2026, 3, 1, 12, 0, tzinfo=UTC)

@@ -81,6 +81,7 @@ drill:
   ignore: []
 machines: {{local: {{directory: /mnt/fast}}}}
 notify: [{{url: "https://chat.example/${{TOKEN}}"}}]
+alarms: {{no_backup_for: 26h, no_pass_for: 3d}}
 """
 
 BACKUP_ONLY = """\
@@ -153,7 +154,7 @@ REFUSED_BY_SHAPE = {
     ),
     "its own name": (
         SMALLEST + "name: x\n",
-        "3: name: unknown key; there is source, vault, backup, drill, machines, notify",
+        "3: name: unknown key; there is source, vault, backup, drill, machines, notify, alarms",
     ),
     "attribute's name": (drill("deadline_s: 5"), "3: drill.deadline_s: unknown key; did you mean deadline?"),
     "unknown machine": (drill("machine: moon"), "3: drill.machine: must be local or ec2"),

@@ -6,9 +6,19 @@ from pathlib import Path
 from tests.house.source import PACKAGE, imported, module_name, modules, used, within
 
 LEAVES = ("clock", "durations", "errors", "interruptions", "secret")
-VOCABULARY = (*LEAVES, "document", "plan", "model", "outcome", "protocols", "records", "ledger")
+VOCABULARY = (
+    *LEAVES,
+    "document",
+    "plan",
+    "model",
+    "outcome",
+    "protocols",
+    "records",
+    "ledger",
+    "standing",
+)
 ADAPTER = (*VOCABULARY, "process", "aws")
-CONFIGURATION = ("config", "settings", "ec2_settings", "service_settings")
+CONFIGURATION = ("config", "settings", "check_settings", "ec2_settings", "service_settings")
 STORY = (*VOCABULARY, "checks.verdict")
 EVERYTHING = ("",)
 EVERY_ADAPTER = (
@@ -18,8 +28,10 @@ EVERY_ADAPTER = (
     "evidence",
     "history",
     "machines",
+    "messages",
     "reports",
     "vault",
+    "web",
 )
 
 # What a part of the package may import, beside itself. A name without a dot stands for all that is in it.
@@ -41,14 +53,25 @@ ARROWS: dict[str, tuple[str, ...]] = {
     # the words of the service
     "records": (*LEAVES, "document", "model"),
     "ledger": (*LEAVES, "records"),
+    "standing": (*LEAVES, "records", "ledger", "model"),
     "process": VOCABULARY,
     "aws": VOCABULARY,
     # configuration: from a value and a file to frozen models
     "yaml_lines": LEAVES,
     "values": (*VOCABULARY, "cron", "expect"),
-    "ec2_settings": (*VOCABULARY, "values"),
-    "service_settings": (*VOCABULARY, "values"),
-    "settings": (*VOCABULARY, "cron", "ec2_settings", "expect", "values"),
+    "sections": (),
+    "check_settings": (*VOCABULARY, "sections", "values"),
+    "ec2_settings": (*VOCABULARY, "sections", "values"),
+    "service_settings": (*VOCABULARY, "sections", "values"),
+    "settings": (
+        *VOCABULARY,
+        "check_settings",
+        "cron",
+        "ec2_settings",
+        "expect",
+        "sections",
+        "values",
+    ),
     "validating": (*LEAVES, "yaml_lines"),
     "config": (*VOCABULARY, "service_settings", "settings", "validating", "values", "yaml_lines"),
     "advice": (*VOCABULARY, "settings"),
@@ -62,6 +85,9 @@ ARROWS: dict[str, tuple[str, ...]] = {
     "vault": ADAPTER,
     "history": ADAPTER,
     "evidence": (*ADAPTER, "reports"),
+    "messages": (*ADAPTER, *CONFIGURATION, "reports"),
+    "logs": (*VOCABULARY, "service_settings"),
+    "web": (*ADAPTER, *CONFIGURATION, "reports"),
     # stories: no vendor, no adapter, only what a protocol says
     "telling": STORY,
     "following": (*STORY, "telling"),
@@ -74,7 +100,11 @@ ARROWS: dict[str, tuple[str, ...]] = {
     "sabotage": STORY,
     "doctor": STORY,
     "trial": (*STORY, "doctor"),
-    "controller": (*STORY, *CONFIGURATION, "backup", "drill"),
+    "configuration": (*LEAVES, *CONFIGURATION),
+    "alarms": (*STORY, *CONFIGURATION, "configuration", "cron"),
+    "metrics": (*STORY, *CONFIGURATION, "configuration"),
+    "admission": (*STORY, *CONFIGURATION, "cron"),
+    "controller": (*STORY, *CONFIGURATION, "admission", "backup", "configuration", "drill"),
     "scheduler": (*STORY, *CONFIGURATION, "controller", "cron"),
     # the edges: names to factories, and the command line
     "wiring": (*ADAPTER, *CONFIGURATION, *EVERY_ADAPTER),
