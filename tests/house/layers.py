@@ -85,7 +85,7 @@ ARROWS: dict[str, tuple[str, ...]] = {
     "vault": ADAPTER,
     "history": ADAPTER,
     "evidence": (*ADAPTER, "reports"),
-    "messages": (*ADAPTER, *CONFIGURATION, "reports"),
+    "messages": (*ADAPTER, *CONFIGURATION, "configuration", "reports"),
     "logs": (*VOCABULARY, "service_settings"),
     "web": (*ADAPTER, *CONFIGURATION, "reports"),
     # stories: no vendor, no adapter, only what a protocol says
