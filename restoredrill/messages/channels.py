@@ -9,6 +9,7 @@ import threading
 from typing import Protocol
 
 import apprise
+from apprise.conversion import convert_between
 
 from restoredrill.errors import NotDelivered
 from restoredrill.messages import discretion
@@ -36,29 +37,50 @@ class Channel(Protocol):
 
 
 def by_apprise(url: Secret, address: str, notice: Notice) -> None:
-    """See `Channel`."""
+    """See `Channel`.
+
+    The service is used without `Apprise.notify`, which hands the work to a pool of threads that all addresses
+    share, and that a process waits for when it ends.
+    """
     discretion.hush()
     value = url.reveal()
     with _Listening() as heard:
-        asset = apprise.AppriseAsset(
-            app_id="restoredrill", app_desc="restoredrill", app_url="", async_mode=False, secure_logging=True
-        )
-        post = apprise.Apprise(asset=asset)
-        if not post.add(value):
+        asset = apprise.AppriseAsset(app_id="restoredrill", app_desc="restoredrill", app_url="")
+        service = apprise.Apprise.instantiate(value, asset=asset)
+        if service is None:
             reason = discretion.without(value, heard.words()) or "is no address that apprise knows"
-            raise NotDelivered(
-                "tell", address, reason, hint="https://github.com/caronc/apprise/wiki lists them"
-            )
-        body = f"{notice.body}\n\n{notice.link}" if notice.link else notice.body
-        sent = post.notify(
-            body=body,
-            title=notice.title,
+            hint = "https://github.com/caronc/apprise/wiki lists them"
+            raise NotDelivered("tell", address, reason, hint=hint)
+        if not _sent(service, notice):
+            reason = discretion.without(value, heard.words()) or "it was not accepted"
+            raise NotDelivered("tell", address, reason, hint=_HINT)
+
+
+def _sent(service: apprise.NotifyBase, notice: Notice) -> bool:
+    text = f"{notice.body}\n\n{notice.link}" if notice.link else notice.body
+    wanted = service.notify_format
+    try:
+        return service.notify(
+            body=_in_form(wanted, text),
+            title=_title(service, notice.title),
             notify_type=_KINDS[notice.severity],
-            body_format=apprise.NotifyFormat.TEXT,
+            body_format=wanted,
         )
-    if not sent:
-        reason = discretion.without(value, heard.words()) or "it was not accepted"
-        raise NotDelivered("tell", address, reason, hint=_HINT)
+    except Exception as error:  # a hundred services by a hundred people: one that breaks has not delivered
+        logging.getLogger("apprise").warning("%s: %s", type(error).__name__, error)
+        return False
+
+
+def _title(service: apprise.NotifyBase, title: str) -> str:
+    """In the form of the body, where it becomes a part of it."""
+    if service.title_maxlen > 0:
+        return title
+    return _in_form(service.notify_format, title)
+
+
+def _in_form(wanted: apprise.NotifyFormat, text: str) -> str:
+    made = convert_between(apprise.NotifyFormat.TEXT, wanted, content=text)  # type: ignore[no-untyped-call]
+    return str(made)
 
 
 class _Listening(logging.Handler):

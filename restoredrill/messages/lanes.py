@@ -16,6 +16,11 @@ class Lanes:
         self._busy: set[str] = set()
         self._changed = threading.Condition()
 
+    def busy(self) -> frozenset[str]:
+        """Names of what goes on. Only `run` begins anything: what is not among them stays so until then."""
+        with self._changed:
+            return frozenset(self._busy)
+
     def run(self, work: Mapping[str, Callable[[], None]], patience_s: float) -> bool:
         """Do each in a thread of its own, but for those whose name is busy since an earlier call; return when
         all that began are done, or patience is over. What goes on then, goes on. True if nothing does.

@@ -55,6 +55,7 @@ class Postman:
 
         Raises `HistoryError`.
         """
+        busy = self._lanes.busy()  # asked first: what it ends meanwhile must not be read as still to do
         ways: dict[str, list[Delivery]] = {}
         for delivery in self._outbox.due(now, AT_MOST):
             way = _way(delivery.address, loaded)
@@ -64,8 +65,10 @@ class Postman:
                 ways.setdefault(way, []).append(delivery)
         if addresses.TICKET in ways:
             ways[addresses.TICKET] = self._tickets(now)
-        work = {way: partial(self._walk, found, loaded, now) for way, found in ways.items()}
-        return self._lanes.run(work, patience_s)
+        work = {
+            way: partial(self._walk, found, loaded, now) for way, found in ways.items() if way not in busy
+        }
+        return self._lanes.run(work, patience_s) and not busy
 
     def _tickets(self, now: datetime) -> list[Delivery]:
         """All that wait, also those that are not due: a pass must never overtake the failure before it."""
