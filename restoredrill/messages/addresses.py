@@ -47,11 +47,16 @@ def reference(address: str, loaded: Loaded) -> str | None:
     return urls[number] if number < len(urls) else None
 
 
+def once(found: Iterable[str], loaded: Loaded) -> tuple[str, ...]:
+    """Without those that lead to the same place as one before."""
+    first: dict[str | None, str] = {}
+    for address in found:
+        first.setdefault(reference(address, loaded), address)
+    return tuple(first.values())
+
+
 def others(address: str, loaded: Loaded) -> tuple[str, ...]:
     """The service's addresses but for those that lead to the same place as this one."""
     same = reference(address, loaded)
-    return _unlike(of_service(loaded.service), address, same, loaded)
-
-
-def _unlike(found: Iterable[str], address: str, same: str | None, loaded: Loaded) -> tuple[str, ...]:
-    return tuple(one for one in found if one != address and (same is None or reference(one, loaded) != same))
+    found = of_service(loaded.service)
+    return tuple(one for one in found if one != address and reference(one, loaded) != same)

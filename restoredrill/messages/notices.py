@@ -182,7 +182,7 @@ def of_undelivered(delivery: Delivery, now: datetime) -> Notice:
         title=f"restoredrill: {delivery.address} was not reached: {notice.title}",
         lines=[
             f"{delivery.address} could not be told in {delivery.tries} tries: {delivery.problem}",
-            f"hint: mend the address and try it with `restoredrill notify test {notice.database}`".rstrip(),
+            f"hint: {_mend(delivery)}",
             f"what it was to be told, of {units.timestamp(notice.at)}:",
             "",
             notice.body,
@@ -190,6 +190,13 @@ def of_undelivered(delivery: Delivery, now: datetime) -> Notice:
         link=notice.link,
         at=now,
     )
+
+
+def _mend(delivery: Delivery) -> str:
+    file, _, entry = delivery.address.partition(".")
+    if entry == "ticket":
+        return f"see `ticket` in {file}.yaml: is what it names there, and may the token write?"
+    return f"see `restoredrill notify test {delivery.notice.database}`".rstrip(" `") + "`"
 
 
 def of_test(database: str, now: datetime) -> Notice:

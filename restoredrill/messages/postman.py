@@ -116,18 +116,24 @@ class Postman:
         try:
             self._send(delivery, loaded)
         except RestoredrillError as error:
-            tries = delivery.tries + 1
-            problem = f"{error}" if not error.hint else f"{error}; {error.hint}"
-            if tries > len(PAUSES_S):
-                return self._give_up(delivery.model_copy(update={"tries": tries}), problem, loaded, now)
-            next_at = now + timedelta(seconds=PAUSES_S[tries - 1])
-            changed = delivery.model_copy(update={"tries": tries, "next_at": next_at, "problem": problem})
-            self._outbox.tried(changed)
-            self._say(f"messages: {error}; tried again at {next_at:%Y-%m-%dT%H:%M:%SZ}")
-            return changed
-        done = delivery.model_copy(update={"tries": delivery.tries + 1, "delivered_at": now, "problem": ""})
-        self._outbox.tried(done)
-        return done
+            problem = f"{error}; {error.hint}" if error.hint else str(error)
+        except Exception as error:  # an answer of a shape that nobody thought of is a failure like others
+            problem = f"tell {delivery.address}: unexpected {type(error).__name__}"
+        else:
+            done = {"tries": delivery.tries + 1, "delivered_at": now, "problem": ""}
+            self._outbox.tried(delivered := delivery.model_copy(update=done))
+            return delivered
+        return self._failed(delivery, problem, loaded, now)
+
+    def _failed(self, delivery: Delivery, problem: str, loaded: Loaded, now: datetime) -> Delivery:
+        tries = delivery.tries + 1
+        if tries > len(PAUSES_S):
+            return self._give_up(delivery.model_copy(update={"tries": tries}), problem, loaded, now)
+        next_at = now + timedelta(seconds=PAUSES_S[tries - 1])
+        changed = delivery.model_copy(update={"tries": tries, "next_at": next_at, "problem": problem})
+        self._outbox.tried(changed)
+        self._say(f"messages: {problem}; tried again at {next_at:%Y-%m-%dT%H:%M:%SZ}")
+        return changed
 
     def _send(self, delivery: Delivery, loaded: Loaded) -> None:
         address = delivery.address

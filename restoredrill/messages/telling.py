@@ -132,7 +132,7 @@ class Messenger:
     def _troubles(self, database: str, loaded: Loaded) -> tuple[str, ...]:
         """Whoever hears of a database's failures, and of the service's own troubles."""
         own = addresses.of_verdict(loaded.databases.get(database), Verdict.FAILED)
-        return (*own, *addresses.of_service(loaded.service))
+        return addresses.once((*own, *addresses.of_service(loaded.service)), loaded)
 
 
 def _is_news(alarm: Alarm) -> bool:

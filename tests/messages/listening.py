@@ -33,14 +33,18 @@ class Answer:
     headers: Mapping[str, str] = field(default_factory=dict)
 
 
+class _Server(ThreadingHTTPServer):
+    daemon_threads = True
+    request_queue_size = 128  # the usual 5 refuse those who come all at once
+
+
 class Listener:
     """An HTTP server that keeps what it is asked, and answers as it is told."""
 
     def __init__(self, answer: Callable[[Request], Answer] = lambda _: Answer()) -> None:
         self.answer = answer
         self.seen: list[Request] = []
-        self._server = ThreadingHTTPServer(("127.0.0.1", 0), self._handler())
-        self._server.daemon_threads = True
+        self._server = _Server(("127.0.0.1", 0), self._handler())
         self._thread = threading.Thread(target=self._server.serve_forever, args=(0.05,), daemon=True)
 
     @property

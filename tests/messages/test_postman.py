@@ -216,6 +216,34 @@ def test_tickets_that_are_wanted_no_more_are_given_up(stand: Stand, tmp_path: Pa
     ]
 
 
+def test_what_breaks_in_an_unheard_of_way_is_tried_again_too(stand: Stand) -> None:
+    def broken(notice: Notice, loaded: Loaded) -> None:
+        raise KeyError("transitions of t0ken")
+
+    reveal = revealing(**VALUES)
+    odd = Postman(stand.outbox, reveal, stand.said.append, stand.places.channel, broken)
+    stand.outbox.post(a_told("ticket:1:A_RULE"), ["_service.ticket"])
+    assert odd.deliver(stand.loaded, NOON)
+    waits = stand.waiting()["ticket:1:A_RULE"]
+    assert (waits.tries, waits.problem) == (1, "tell _service.ticket: unexpected KeyError")
+
+
+@pytest.mark.parametrize("kind", ["history", "shared_history"])
+def test_very_many_addresses_are_told_at_once(
+    kind: str, request: pytest.FixtureRequest, tmp_path: Path
+) -> None:
+    history: DatabaseHistory = request.getfixturevalue(kind)
+    entries = ", ".join(f"'json://chat/{number}'" for number in range(100))
+    configured = loaded(tmp_path / "schedules", service=f"notify: [{entries}]\n".replace("chat", "${CHAT}"))
+    places, said = Places(), list[str]()
+    reveal = revealing(CHAT="chat")
+    busy = Postman(history.outbox, reveal, said.append, places.channel, places.desk)
+    history.outbox.post(a_told(), [f"_service.notify[{number}]" for number in range(100)])
+    assert busy.deliver(configured, at(1), 60)
+    assert sorted(places.told) == sorted((f"chat/{number}", "drill:1") for number in range(100))
+    assert (said, history.outbox.due(at(10_000))) == ([], ())
+
+
 class Dying:
     """Like whoever is killed: nothing is written down any more."""
 

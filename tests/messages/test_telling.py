@@ -135,6 +135,13 @@ def test_alarms_are_told_when_they_begin_and_when_they_are_over(desk: Desk) -> N
     assert {title for _, title in desk.told(2)} == {"shop: over: no pass"}
 
 
+def test_who_hears_of_the_database_and_of_the_service_hears_it_once(desk: Desk, tmp_path: Path) -> None:
+    place = "'json://${PLACE}/all'"
+    desk.loaded = loaded(tmp_path / "later", f"notify: [{{url: {place}}}]\n", f"notify: [{place}]\n")
+    desk.messenger.alarms([an_alarm()], [], NOON)
+    assert [one for one, _ in desk.told()] == ["/all"]
+
+
 def test_an_alarm_about_messages_is_not_told_by_one_more(desk: Desk) -> None:
     desk.messenger.alarms([an_alarm("undelivered:shop"), an_alarm("config:x")], [], NOON)
     assert desk.told() == []
