@@ -16,10 +16,15 @@ from restoredrill.messages.lanes import Lanes
 from restoredrill.messages.pings import Pings
 from restoredrill.messages.postman import ROUND_S, Postman, Reveal
 from restoredrill.model import Report, Verdict
-from restoredrill.records import Alarm, DrillRow, Notice, Task, TaskState
+from restoredrill.records import Alarm, DrillRow, Kind, Notice, Task, TaskState
 
 # Of these the postman tells, or whoever noticed; an alarm that stands for them would tell it twice.
 _TOLD_ALREADY = ("undelivered", "config")
+# Of a task without a result: a drill could not find out anything, a backup was not taken.
+_FAILURES: dict[Kind, tuple[Callable[[Task, str | None], Notice], Verdict]] = {
+    "backup": (notices.of_backup, Verdict.FAILED),
+    "drill": (notices.of_lost, Verdict.INCONCLUSIVE),
+}
 
 
 class Messenger:
@@ -32,21 +37,42 @@ class Messenger:
         reveal: Reveal,
         say: Callable[[str], None],
         *,
+        past: Callable[[str], Sequence[DrillRow]],
         rid: str,
         channel: Channel = by_apprise,
     ) -> None:
-        """`rid`: a UUID of this process, for its pings."""
+        """`past`: a database's drills as the history has them, newest first. `rid`: a UUID of this process,
+        for its pings.
+        """
         self._outbox = outbox
         self._loaded = loaded
         self._say = say
+        self._past = past
         self._postman = Postman(outbox, reveal, say, channel, tickets.desk(reveal))
         self._aside = Lanes()
         self._pings = Pings(lambda: loaded().service, reveal, rid)
 
-    def drill_ended(self, report: Report, earlier: Sequence[DrillRow]) -> None:
-        """`earlier`: the database's drills as the history has them, newest first, maybe with this one."""
+    def began(self, task: Task) -> None:
+        """Never raises: it is only a line at the dead man's switch."""
+        if task.kind == "drill":
+            self._log(f"drill {task.id} of {task.database} begins", task.id)
+
+    def ended(self, task: Task, report: Report | None) -> None:
+        """Of a task that is final; `report` where a drill came to one. Who took a backup, was skipped or
+        cancelled, or was stopped by us and is tried again, tells nobody.
+        """
+        if report is not None:
+            self.drill_ended(report)
+        elif task.state is TaskState.DONE and task.outcome != "taken" and not _comes_again(task):
+            loaded = self._loaded()
+            make, verdict = _FAILURES[task.kind]
+            wanted = addresses.of_verdict(loaded.databases.get(task.database), verdict)
+            self._outbox.post(make(task, loaded.service.web.url), wanted)
+
+    def drill_ended(self, report: Report) -> None:
+        """Also of one that no task asked for."""
         loaded = self._loaded()
-        told = notices.of_drill(report, earlier, loaded.service.web.url)
+        told = notices.of_drill(report, self._past(report.database), loaded.service.web.url)
         wanted = addresses.of_verdict(loaded.databases.get(report.database), report.verdict)
         self._outbox.post(told, wanted)
         if loaded.service.ticket is not None:
@@ -55,25 +81,6 @@ class Messenger:
         if left is not None:
             self._outbox.post(left, self._troubles(report.database, loaded))
         self._log(f"drill {report.drill} of {report.database}: {report.verdict}", report.drill)
-
-    def backup_ended(self, task: Task) -> None:
-        """Of a task that is final; one that took a backup, or was skipped or cancelled, tells nobody."""
-        if task.state is not TaskState.DONE or task.outcome == "taken":
-            return
-        loaded = self._loaded()
-        wanted = addresses.of_verdict(loaded.databases.get(task.database), Verdict.FAILED)
-        self._outbox.post(notices.of_backup(task, loaded.service.web.url), wanted)
-
-    def ended(self, task: Task, report: Report | None, earlier: Sequence[DrillRow]) -> None:
-        """Whatever the task was. A drill that ended without a report could not find out anything."""
-        if task.kind == "backup":
-            self.backup_ended(task)
-        elif report is not None:
-            self.drill_ended(report, earlier)
-        elif task.state is TaskState.DONE:
-            loaded = self._loaded()
-            wanted = addresses.of_verdict(loaded.databases.get(task.database), Verdict.INCONCLUSIVE)
-            self._outbox.post(notices.of_lost(task, loaded.service.web.url), wanted)
 
     def alarms(self, begun: Sequence[Alarm], over: Sequence[Alarm], now: datetime) -> None:
         """What `ledger.Alarms.stand` returned."""
@@ -115,10 +122,6 @@ class Messenger:
         """The service ends by an error. Never raises."""
         self._quietly(lambda: self._pings.fail(why))
 
-    def drill_started(self, database: str, drill: str) -> None:
-        """Never raises: it is only a line at the dead man's switch."""
-        self._log(f"drill {drill} of {database} begins", drill)
-
     def _log(self, words: str, run: str) -> None:
         """Aside, as nobody waits for it."""
         self._aside.run({words: lambda: self._quietly(lambda: self._pings.log(words, run))}, 0.0)
@@ -137,3 +140,8 @@ class Messenger:
 
 def _is_news(alarm: Alarm) -> bool:
     return alarm.key.partition(":")[0] not in _TOLD_ALREADY
+
+
+def _comes_again(task: Task) -> bool:
+    """Stopped by the service's own end: the controller makes one more attempt of it."""
+    return task.outcome == "interrupted" and task.attempt == 1

@@ -44,7 +44,14 @@ class Desk:
         self.said: list[str] = []
         self.history = history
         reveal = revealing(PLACE=place, TOKEN="t0ken-of-the-tracker")
-        self.messenger = Messenger(history.outbox, lambda: self.loaded, reveal, self.said.append, rid=RID)
+        self.messenger = Messenger(
+            history.outbox,
+            lambda: self.loaded,
+            reveal,
+            self.said.append,
+            past=history.proofs.drills,
+            rid=RID,
+        )
         self.pinged = threading.Semaphore(0)
 
     def _answer(self, request: Request) -> Answer:
@@ -69,11 +76,12 @@ def desk(history: DatabaseHistory, tmp_path: Path) -> Iterator[Desk]:
 
 def test_a_whole_story_from_failure_to_pass(desk: Desk) -> None:
     failed = "shop: FAILED: CONTENT_DIFFERS public.orders"
-    desk.messenger.drill_ended(a_report(), [])
-    desk.messenger.drill_ended(a_report(), [])
+    desk.messenger.drill_ended(a_report())
+    desk.messenger.drill_ended(a_report())
     assert desk.told(1) == [("/all", failed), ("/bad", failed)]
     assert [issue.open for issue in desk.github.issues] == [True]
-    desk.messenger.drill_ended(a_report(Verdict.PASSED, 24), [a_row(Verdict.FAILED, 0)])
+    desk.history.proofs.note_drills([a_row(Verdict.FAILED, 0)])
+    desk.messenger.drill_ended(a_report(Verdict.PASSED, 24))
     ((place, title),) = desk.told(25)
     assert place == "/all"
     assert title.startswith("shop: PASSED: ")
@@ -83,20 +91,20 @@ def test_a_whole_story_from_failure_to_pass(desk: Desk) -> None:
 
 
 def test_a_database_that_is_gone_from_the_files_troubles_nobody(desk: Desk) -> None:
-    desk.messenger.drill_ended(a_report(database="blog"), [])
+    desk.messenger.drill_ended(a_report(database="blog"))
     assert desk.told(1) == []
 
 
 def test_a_service_without_tickets_opens_none(desk: Desk, tmp_path: Path) -> None:
     desk.loaded = loaded(tmp_path / "fewer", SHOP)
-    desk.messenger.drill_ended(a_report(), [])
+    desk.messenger.drill_ended(a_report())
     assert len(desk.told(1)) == 2
     assert desk.github.issues == []
 
 
 def test_what_is_left_running_is_told_to_the_database_and_the_service(desk: Desk) -> None:
     machine = MachineFacts(provider="ec2", id="i-1", leftovers=("i-1",))
-    desk.messenger.drill_ended(a_report(Verdict.PASSED, machine=machine), [])
+    desk.messenger.drill_ended(a_report(Verdict.PASSED, machine=machine))
     told = [place for place, title in desk.told(1) if "left running" in title]
     assert told == ["/all", "/bad", "/service"]
 
@@ -106,6 +114,8 @@ def test_what_is_left_running_is_told_to_the_database_and_the_service(desk: Desk
     [
         (a_task(kind="backup", state=TaskState.DONE, outcome="failed", reason="no answer"), True),
         (a_task(kind="drill", state=TaskState.DONE, outcome="inconclusive", reason="no answer"), True),
+        (a_task(kind="drill", state=TaskState.DONE, outcome="interrupted"), False),
+        (a_task(kind="drill", state=TaskState.DONE, outcome="interrupted", attempt=2), True),
         (a_task(kind="backup", state=TaskState.DONE, outcome="taken"), False),
         (a_task(kind="backup", state=TaskState.SKIPPED, reason="a fresher one"), False),
         (a_task(kind="drill", state=TaskState.CANCELLED, reason="by ops"), False),
@@ -113,13 +123,13 @@ def test_what_is_left_running_is_told_to_the_database_and_the_service(desk: Desk
     ],
 )
 def test_only_what_ended_without_a_result_is_told(desk: Desk, task: Task, told: bool) -> None:
-    desk.messenger.ended(task, None, [])
+    desk.messenger.ended(task, None)
     assert [place for place, _ in desk.told(1)] == (["/all", "/bad"] if told else [])
 
 
 def test_a_drill_that_has_a_report_is_told_by_it(desk: Desk) -> None:
     task = a_task(state=TaskState.DONE, outcome="failed")
-    desk.messenger.ended(task, a_report(), [])
+    desk.messenger.ended(task, a_report())
     assert {title for _, title in desk.told(1)} == {"shop: FAILED: CONTENT_DIFFERS public.orders"}
 
 
@@ -161,10 +171,11 @@ def test_the_service_is_told_of_a_bad_file_and_of_money(desk: Desk) -> None:
 def test_the_dead_mans_switch_hears_of_begin_drills_life_and_end(desk: Desk) -> None:
     desk.messenger.started()
     assert desk.pinged.acquire(timeout=30)
-    desk.messenger.drill_started("shop", a_report().drill)
+    desk.messenger.began(a_task())
+    desk.messenger.began(a_task(kind="backup"))
     assert desk.pinged.acquire(timeout=30)
     assert desk.messenger.ping(NOON, NOON)
-    desk.messenger.drill_ended(a_report(), [])
+    desk.messenger.drill_ended(a_report())
     for _ in range(2):
         assert desk.pinged.acquire(timeout=30)
     desk.messenger.broken("no room")
@@ -175,5 +186,5 @@ def test_the_dead_mans_switch_hears_of_begin_drills_life_and_end(desk: Desk) -> 
 def test_a_switch_that_does_not_answer_stops_nothing(desk: Desk, tmp_path: Path) -> None:
     desk.loaded = loaded(tmp_path / "later", service="ping: '${NOT_SET_ANYWHERE}'\n")
     desk.messenger.broken("no room")
-    desk.messenger.drill_ended(a_report(), [])
+    desk.messenger.drill_ended(a_report())
     assert any("NOT_SET_ANYWHERE" in line for line in desk.said)
