@@ -58,24 +58,18 @@ def by_apprise(url: Secret, address: str, notice: Notice) -> None:
 
 def _sent(service: apprise.NotifyBase, notice: Notice) -> bool:
     text = f"{notice.body}\n\n{notice.link}" if notice.link else notice.body
-    wanted = service.notify_format
     try:
+        wanted = service.resolve_format(apprise.NotifyFormat.TEXT)
+        blended = service.title_maxlen <= 0  # the title becomes a part of the body
         return service.notify(
             body=_in_form(wanted, text),
-            title=_title(service, notice.title),
+            title=_in_form(wanted, notice.title) if blended else notice.title,
             notify_type=_KINDS[notice.severity],
             body_format=wanted,
         )
     except Exception as error:  # a hundred services by a hundred people: one that breaks has not delivered
         logging.getLogger("apprise").warning("%s: %s", type(error).__name__, error)
         return False
-
-
-def _title(service: apprise.NotifyBase, title: str) -> str:
-    """In the form of the body, where it becomes a part of it."""
-    if service.title_maxlen > 0:
-        return title
-    return _in_form(service.notify_format, title)
 
 
 def _in_form(wanted: apprise.NotifyFormat, text: str) -> str:

@@ -2,7 +2,7 @@
 
 import logging
 from collections.abc import Iterator
-from email import message_from_string
+from email import message_from_string, policy
 
 import pytest
 
@@ -32,13 +32,23 @@ def test_a_webhook_gets_title_body_and_link(listener: Listener) -> None:
     assert request.json["type"] == "failure"
 
 
-def test_a_mailbox_gets_it_too() -> None:
+@pytest.mark.parametrize(
+    ("wanted", "lines"),
+    [
+        ("", "rows are missing\nhint: *look* <here>"),
+        ("&format=html", "missing<br/>hint:&nbsp;*look*&nbsp;&lt;here&gt;"),
+    ],
+)
+def test_a_mailbox_gets_it_too_line_by_line(wanted: str, lines: str) -> None:
     with Mailbox() as box:
-        url = f"mailto://{box.place}/?mode=insecure&from=restoredrill@example.org&to=ops@example.org"
+        url = f"mailto://{box.place}/?mode=insecure&from=restoredrill@example.org&to=ops@example.org{wanted}"
         by_apprise(Secret(url), "shop.notify[0]", TOLD)
-    (mail,) = box.mails
-    assert message_from_string(mail)["Subject"] == "shop: FAILED"
+    mail = message_from_string(box.mails[0], policy=policy.default)
+    assert mail["Subject"] == "shop: FAILED"
     assert "ops@example.org" in box.recipients[0]
+    body = mail.get_body(("html", "plain") if wanted else ("plain",))
+    assert body is not None
+    assert lines in body.get_content().replace("\r\n", "\n")
 
 
 def test_a_refusal_is_told_with_its_reason_and_without_the_url(listener: Listener) -> None:
