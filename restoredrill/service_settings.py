@@ -1,8 +1,9 @@
 """What `schedules/_service.yaml` may say: restoredrill itself, beside the databases it looks after."""
 
+import ipaddress
 from typing import Annotated, Literal
 
-from pydantic import Field, model_validator
+from pydantic import AfterValidator, Field, model_validator
 
 from restoredrill.sections import Section
 from restoredrill.values import (
@@ -18,6 +19,7 @@ from restoredrill.values import (
 )
 
 FILE = "_service.yaml"
+_ARGON2ID = r"^\$argon2id\$v=\d+\$m=\d+,t=\d+,p=\d+\$[A-Za-z0-9+/]{11,}\$[A-Za-z0-9+/]{22,}$"
 Money = Annotated[float, Field(gt=0)]
 AtLeastOne = Annotated[int, Field(strict=True, ge=1, le=10_000)]
 
@@ -49,17 +51,31 @@ class Blackout(Section):
 
 
 class User(Section):
-    """Who may sign in. `password`: an argon2 hash (`restoredrill serve --hash-password` makes one)."""
+    """Who may sign in. `password`: an argon2id hash (`restoredrill password` makes one)."""
 
-    name: Words
-    password: Annotated[str, Field(pattern=r"^\$argon2id?\$")]
+    name: Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9._@+-]{0,99}$")]
+    password: Annotated[str, Field(pattern=_ARGON2ID)]
     role: Literal["read", "run"] = "read"
+
+
+def _ranges(named: tuple[str, ...]) -> tuple[str, ...]:
+    for one in named:
+        try:
+            found = ipaddress.ip_network(one, strict=False)
+        except ValueError:
+            raise ValueError(f"{one[:40]!r} is no address and no range such as 10.0.0.0/8") from None
+        if found.prefixlen == 0:
+            raise ValueError(f"{one[:40]!r} is everybody")
+    return named
+
+
+Ranges = Annotated[tuple[Words, ...], AfterValidator(_ranges)]
 
 
 class ProxySettings(Section):
     """A reverse proxy at these addresses signs people in (OIDC, say) and names them in a header."""
 
-    addresses: tuple[Words, ...] = Field(min_length=1)
+    addresses: Ranges = Field(min_length=1)
     user_header: Words = "X-Forwarded-User"
     role_header: Words | None = None  # none given: everybody has `role`
     role: Literal["read", "run"] = "read"
@@ -75,11 +91,14 @@ class WebSettings(Section):
     tls_certificate: AbsolutePath | None = None
     tls_key: AbsolutePath | None = None
     tls_by_proxy: Flag = False
+    scrapers: Ranges = ()  # addresses off this host that may read /metrics without signing in
     session_key: Reference | None = None  # none given: a new one at every start signs everybody out
 
     @model_validator(mode="after")
     def _safe(self) -> "WebSettings":
         host = self.listen.rpartition(":")[0].strip("[]")
+        if len({user.name for user in self.users}) != len(self.users):
+            raise ValueError("users has a name twice")
         if (self.tls_certificate is None) != (self.tls_key is None):
             raise ValueError("tls_certificate and tls_key go together")
         if host in ("127.0.0.1", "::1", "localhost"):
