@@ -21,6 +21,7 @@ COMMANDS = {
     "reap": "end machines that outlived their lease",
     "evidence": "one signed archive for an auditor, and the check of it",
     "history": "look after the index of past drills, backups and tasks",
+    "password": "make the hash of a password for the dashboard",
     "notify": "try whether messages arrive",
     "prune": "delete backups that `keep` does not name",
     "schema": "print the JSON Schema of a file",
