@@ -55,6 +55,8 @@ class Task(Document):
     ended_at: AwareDatetime | None = None
     outcome: str = ""  # passed, failed, inconclusive; taken, failed
     usd: float = 0.0  # what it has cost, or while it runs what it is expected to
+    host: str = ""  # whose process does it, or did
+    attempt: int = 1  # 2 and more: what the one before could not come to an end with
 
 
 class DrillRow(Document):

@@ -58,10 +58,23 @@ def send(job: BackupJob, hands: Hands) -> Sent:
     after cleaning up. No way out of here leaves a machine, except an interruption where `hands.leaves` says
     so; one that resists is named in the error.
     """
+    hands.errands.submit(job)
+    return _carry_on(job, hands, _from_the_start)
+
+
+def resume(job: BackupJob, hands: Hands) -> Sent:
+    """Go on with a backup whose controller died, wherever that was; see `send`. A machine that is at work, or
+    has come to its end, is not started again.
+    """
+    over = hands.errands.outcome(job.backup) is not None or hands.manifest(job.backup) is not None
+    return _carry_on(job, hands, lambda following: following.take_up(1 if over else 0))
+
+
+def _carry_on(job: BackupJob, hands: Hands, begin: Callable[[Following], None]) -> Sent:
     facts, cost = MachineFacts(provider=job.provider, id=job.backup, attempts=0), Cost()
     while True:
         one = _Sending(job, hands)
-        problem = one.carry_out()
+        problem = one.carry_out(begin)
         facts, cost = _and(facts, one.facts), _sum(cost, one.cost)
         manifest = hands.manifest(job.backup)
         if manifest is not None:
@@ -73,6 +86,12 @@ def send(job: BackupJob, hands: Hands) -> Sent:
         if not isinstance(problem, MachineReclaimed) or late or facts.attempts >= ATTEMPTS_AT_MOST:
             raise _with_leftovers(problem or _why(job, hands, one.words), facts)
         job = _another(job, hands.new_id())
+        hands.errands.submit(job)
+        begin = _from_the_start
+
+
+def _from_the_start(following: Following) -> None:
+    following.start(1)
 
 
 class _Sending:
@@ -85,7 +104,7 @@ class _Sending:
         self.facts = MachineFacts(provider=job.provider, id=job.backup, attempts=0)
         self.cost = Cost()
 
-    def carry_out(self) -> RestoredrillError | None:
+    def carry_out(self, begin: Callable[[Following], None]) -> RestoredrillError | None:
         """What went wrong, as far as the controller saw; the machine is gone."""
         job, hands = self._job, self._hands
         line = Line(
@@ -95,9 +114,8 @@ class _Sending:
         )
         following = Following(job, hands.machine, line, {})
         problem: RestoredrillError | None = None
-        hands.errands.submit(job)
         try:
-            following.start(1)
+            begin(following)
             self.words = following.follow()
         except RestoredrillError as error:
             problem = error

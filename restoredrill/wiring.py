@@ -3,6 +3,7 @@
 What costs time to import (boto3, psycopg, jinja2) is imported where it is used.
 """
 
+import functools
 from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -23,6 +24,7 @@ if TYPE_CHECKING:
     from restoredrill.aws.session import Reach
     from restoredrill.engines.postgres.target import PostgresTarget
     from restoredrill.evidence.signing import Signer
+    from restoredrill.machines.ec2.machine import Ec2Machine
 
 # Forms of a report that lie beside report.json in the vault, by file name.
 STORED_FORMS = {"report.html": "html"}
@@ -127,9 +129,15 @@ def _local(database: DatabaseConfig, spec: VaultSpec, decrypt_with: str | None) 
 
 
 def _ec2(database: DatabaseConfig, _spec: VaultSpec, _decrypt_with: str | None) -> Machine:
+    return _ec2_machine(reach(database))
+
+
+@functools.cache
+def _ec2_machine(place: "Reach") -> "Ec2Machine":
+    """One for all who are in the same account: a look at EC2 then serves all their errands."""
     from restoredrill.machines.ec2.machine import Ec2Machine
 
-    return Ec2Machine(reach(database))
+    return Ec2Machine(place)
 
 
 MACHINES: Mapping[str, Callable[[DatabaseConfig, VaultSpec, str | None], Machine]] = {
@@ -174,9 +182,7 @@ def facts(provider: str, database: DatabaseConfig) -> Callable[[str], MachineFac
     """What a provider knows of its machines besides whether they live."""
     if provider == "local":
         return None
-    from restoredrill.machines.ec2.machine import Ec2Machine
-
-    return Ec2Machine(reach(database)).facts
+    return _ec2_machine(reach(database)).facts
 
 
 def bill(provider: str, database: DatabaseConfig) -> Bill | None:

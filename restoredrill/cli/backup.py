@@ -10,7 +10,7 @@ from restoredrill.backup import BackupRequest
 from restoredrill.cli.forms import show
 from restoredrill.cli.frame import Answer, Context
 from restoredrill.cli.frame import command as new_command
-from restoredrill.errors import Exit, UsageError
+from restoredrill.errors import Exit, UsageError, VaultMissing
 from restoredrill.machines.local import workplace
 from restoredrill.model import BackupJob, Manifest, make_id
 from restoredrill.picking import LEASE_MARGIN
@@ -35,7 +35,10 @@ LONGEST = timedelta(days=7)  # until a spool counts as left behind, even if its 
 @click.option("--machine", type=click.Choice(tuple(wiring.MACHINES)), help="Where to take it from.")
 @click.option("--leave", is_flag=True, help="Told to stop, leave a machine of the cloud at work.")
 @click.option("--dry-run", is_flag=True, help="Print the plan of the machine and do nothing.")
-def command(context: Context, name: str, machine: str | None, leave: bool, dry_run: bool) -> Answer:
+@click.option("--id", "backup_id", metavar="ID", hidden=True, help="The id it will have; `serve` gives one.")
+def command(
+    context: Context, name: str, machine: str | None, leave: bool, dry_run: bool, backup_id: str | None
+) -> Answer:
     """Take a backup of NAME now."""
     database = context.database(name)
     settings = _settings(database)
@@ -43,9 +46,13 @@ def command(context: Context, name: str, machine: str | None, leave: bool, dry_r
         if dry_run:
             hint = "a backup from here just reads the source and writes to the vault"
             raise UsageError("plan", name, "only a backup from a machine has a plan", hint=hint)
-        manifest = _take(context, database, settings)
+        manifest = _take(context, database, settings, backup_id or _new_id())
         return Answer(_document(manifest), _text(manifest))
-    return _send(context, database, settings, dry_run=dry_run, leaves=leave)
+    store, job = plan(context, database, backup_id or _new_id())
+    if dry_run:
+        assert job.plan is not None
+        return Answer({"plan": job}, plan_text(job.plan, job, None))
+    return _answer(send(context, database, store, job, leaves=leave))
 
 
 def _settings(database: DatabaseConfig) -> BackupSettings:
@@ -55,10 +62,9 @@ def _settings(database: DatabaseConfig) -> BackupSettings:
     return database.backup
 
 
-def _take(context: Context, database: DatabaseConfig, settings: BackupSettings) -> Manifest:
+def _take(context: Context, database: DatabaseConfig, settings: BackupSettings, name: str) -> Manifest:
     source, store = wiring.source(database), wiring.vault(database, "backup")
     require_conditional_writes(store, database.vault.url)
-    name = _new_id()
     directory = wiring.machines_directory(database)
     with workplace(directory, name, database.name, LONGEST) as home, context.progress() as progress:
         request = BackupRequest(
@@ -79,35 +85,55 @@ def _new_id() -> str:
 # From a machine beside the source ---------------------------------------------------------------------------
 
 
-def _send(
-    context: Context, database: DatabaseConfig, settings: BackupSettings, *, dry_run: bool, leaves: bool
-) -> Answer:
-    """The controller talks to the vault as whoever restores: it reads, and never touches the source."""
+def plan(context: Context, database: DatabaseConfig, name: str) -> tuple[VaultStore, BackupJob]:
+    """What a machine is to do, under this id. The controller talks to the vault as whoever restores: it
+    reads, and never touches the source. Raises what vault and cloud raise, `PlanUnmet`.
+    """
     store, now = wiring.vault(database, "restore"), clock.utcnow()
     backups = VaultBackups(store)
     last = next((one for one in backups.list() if one.database == database.name), None)
     spec = wiring.located(database, "backup")
-    plan = wiring_ec2.plan_backup(database, spec, last, VaultJournal(store, context.pass_over), store, now)
-    job = _job(database, settings, plan, now)
-    text = plan_text(plan, job, None)
-    if dry_run:
-        return Answer({"plan": job}, text)
-    context.tell(text)
+    journal = VaultJournal(store, context.pass_over)
+    machine = wiring_ec2.plan_backup(database, spec, last, journal, store, now)
+    return store, _job(database, name, machine, now)
+
+
+def send(
+    context: Context, database: DatabaseConfig, store: VaultStore, job: BackupJob, *, leaves: bool
+) -> Sent:
+    """Have it taken; see `sending.send`."""
+    assert job.plan is not None
+    context.tell(plan_text(job.plan, job, None))
     with context.progress() as progress:
-        sent = sending.send(job, _hands(database, store, progress, leaves=leaves))
+        return sending.send(job, _hands(database, store, progress, leaves=leaves))
+
+
+def go_on(context: Context, database: DatabaseConfig, name: str, *, leaves: bool) -> Sent | None:
+    """Come to the end of a backup whose controller died; None: no machine was ever asked for it."""
+    store = wiring.vault(database, "restore")
+    try:
+        job = VaultErrands(store).job(name)
+    except VaultMissing:
+        return None
+    with context.progress() as progress:
+        return sending.resume(job, _hands(database, store, progress, leaves=leaves))
+
+
+def _answer(sent: Sent) -> Answer:
     document = {**_document(sent.manifest), "machine": sent.machine, "cost": sent.cost}
     left = "".join(f"\n  {'left':10s} {one}" for one in sent.machine.leftovers)
     status = Exit.LEFTOVERS if sent.machine.leftovers else Exit.PASSED
     return Answer(document, _text(sent.manifest) + _machine_text(sent) + left, status)
 
 
-def _job(database: DatabaseConfig, settings: BackupSettings, plan: MachinePlan, now: datetime) -> BackupJob:
+def _job(database: DatabaseConfig, name: str, machine: MachinePlan, now: datetime) -> BackupJob:
+    settings = _settings(database)
     deadline_at = now + timedelta(seconds=settings.deadline_s)
     reference, source = wiring_ec2.source_url(database), database.source
     assert reference is not None
     assert source is not None
     return BackupJob(
-        backup=_new_id(),
+        backup=name,
         database=database.name,
         vault=wiring_ec2.travelling(wiring.located(database, "backup")),
         provider="ec2",
@@ -120,7 +146,7 @@ def _job(database: DatabaseConfig, settings: BackupSettings, plan: MachinePlan, 
         started_at=now,
         deadline_at=deadline_at,
         expires_at=deadline_at + LEASE_MARGIN,
-        plan=plan,
+        plan=machine,
     )
 
 

@@ -52,6 +52,7 @@ _FILE = click.Path(dir_okay=False, path_type=Path)
 @click.option("--leave", is_flag=True, help="Told to stop, leave a machine of the cloud at work.")
 @click.option("--dry-run", is_flag=True, help="Print the plan and do nothing.")
 @click.option("--resume", metavar="DRILL", help="Go on with this drill, whose controller died.")
+@click.option("--id", "drill_id", metavar="ID", hidden=True, help="The id it will have; `serve` gives one.")
 @click.option("--junit", type=_FILE, metavar="FILE", help="Write the report as JUnit XML, too.")
 @click.option("--html", type=_FILE, metavar="FILE", help="Write the report as one HTML page, too.")
 @click.option("--markdown", type=_FILE, metavar="FILE", help="Write the report as Markdown, too.")
@@ -64,6 +65,7 @@ def command(
     leave: bool,
     dry_run: bool,
     resume: str | None,
+    drill_id: str | None,
     **forms: Path | None,
 ) -> Answer:
     """Restore a backup of NAME on a throwaway machine and check it."""
@@ -72,24 +74,30 @@ def command(
     if resume is not None:
         if pick is not None or machine is not None or keep is not None or dry_run:
             raise UsageError("resume", resume, "what it does is settled: it takes no other option")
-        report = _resume(context, database, resume, leaves=leave)
+        report = go_on(context, database, resume, leaves=leave)
     else:
-        key = wiring.signer(context.schedules)  # better missed before a drill than after it
-        planned = _planned(context, database, _request(database, pick, machine, keep))
-        planned = replace(planned, render=wiring.sealed_render(planned.store, key))
+        planned = plan(context, database, Wanted(pick, machine, keep), drill_id)
         if dry_run and planned.job is not None:
             return _answer(planned)
-        report = planned.report or _conduct(context, database, planned, leaves=leave)
-        if planned.report is not None and not dry_run:
-            planned.journal.save(report, planned.render(report))
+        report = planned.report if dry_run and planned.report else conduct(context, planned, leaves=leave)
     write_forms(report, forms)
     return report_answer(report, exit_of(report))
 
 
 @dataclass(frozen=True)
-class _Planned:
+class Wanted:
+    """What somebody asks of a drill instead of what its file says."""
+
+    pick: str | None = None
+    machine: str | None = None
+    keep_s: float | None = None
+
+
+@dataclass(frozen=True)
+class Planned:
     """A drill before anything is done: its job, or the report that there can be none."""
 
+    database: DatabaseConfig
     store: VaultStore
     journal: VaultJournal
     job: Job | None = None
@@ -98,40 +106,60 @@ class _Planned:
     render: Render = wiring.render
 
 
-def _planned(context: Context, database: DatabaseConfig, request: DrillRequest) -> _Planned:
+def plan(context: Context, database: DatabaseConfig, wanted: Wanted, drill_id: str | None = None) -> Planned:
+    """What a drill would do. Raises what the vault and the key for evidence raise."""
+    key = wiring.signer(context.schedules)  # better missed before a drill than after it
+    planned = _planned(context, database, _request(database, wanted), drill_id)
+    return replace(planned, render=wiring.sealed_render(planned.store, key))
+
+
+def conduct(context: Context, planned: Planned, *, leaves: bool) -> Report:
+    """Do what is planned; its report is in the vault then."""
+    if planned.report is None:
+        return _conduct(context, planned, leaves=leaves)
+    planned.journal.save(planned.report, planned.render(planned.report))
+    return planned.report
+
+
+def _planned(
+    context: Context, database: DatabaseConfig, request: DrillRequest, drill_id: str | None
+) -> Planned:
     started_at = clock.utcnow()
     spec = wiring.located(database, "restore")
     store = wiring.store(spec, database.name)
     journal = VaultJournal(store, context.pass_over)
-    drill_id = make_id(started_at, secrets.token_hex(4))
+    drill_id = drill_id or make_id(started_at, secrets.token_hex(4))
     backup = _choose(request, VaultBackups(store).look(), journal, seed=int(drill_id[-8:], 16))
     if isinstance(backup, Finding):
-        return _Planned(store, journal, report=undecided.hopeless(request, drill_id, backup, started_at))
+        return Planned(
+            database, store, journal, report=undecided.hopeless(request, drill_id, backup, started_at)
+        )
     if request.provider == "local":
         require_fitting_key(backup.recipients, wiring.unsealer(request.decrypt_with, database.name))
-        return _Planned(store, journal, picking.make_job(request, drill_id, backup, started_at), backup)
+        job = picking.make_job(request, drill_id, backup, started_at)
+        return Planned(database, store, journal, job, backup)
     try:
-        plan = wiring_ec2.plan_drill(database, spec, backup, journal, store, started_at, request.keep_s)
+        machine = wiring_ec2.plan_drill(database, spec, backup, journal, store, started_at, request.keep_s)
     except PlanUnmet as error:
-        return _Planned(store, journal, report=undecided.unmet(request, drill_id, backup, error, started_at))
-    return _Planned(store, journal, picking.make_job(request, drill_id, backup, started_at, plan), backup)
+        report = undecided.unmet(request, drill_id, backup, error, started_at)
+        return Planned(database, store, journal, report=report)
+    job = picking.make_job(request, drill_id, backup, started_at, machine)
+    return Planned(database, store, journal, job, backup)
 
 
-def _request(
-    database: DatabaseConfig, pick: str | None, machine: str | None, keep: float | None
-) -> DrillRequest:
+def _request(database: DatabaseConfig, wanted: Wanted) -> DrillRequest:
     settings = database.drill
     if settings is None:
         hint = "add a `drill` section to its file; `drill: {}` takes the defaults"
         raise UsageError("drill", database.name, "its file has no drill section", hint=hint)
-    provider = machine or settings.machine
+    provider = wanted.machine or settings.machine
     vault, decrypt_with = wiring.located(database, "restore"), settings.decrypt_with
     if provider != "local":
         vault, decrypt_with = wiring_ec2.travelling(vault), wiring_ec2.decrypt_with(database)
     return DrillRequest(
         database=database.name,
         vault=vault,
-        pick=pick or settings.pick,
+        pick=wanted.pick or settings.pick,
         provider=provider,
         jobs=settings.jobs,
         deadline_s=settings.deadline_s,
@@ -141,7 +169,7 @@ def _request(
         ignore=settings.ignore_specs,
         rto_target_s=settings.rto_s,
         rpo_target_s=settings.rpo_s,
-        keep_s=keep,
+        keep_s=wanted.keep_s,
         limits_s=settings.limits.by_phase,
     )
 
@@ -159,18 +187,19 @@ def _choose(request: DrillRequest, listing: Listing, journal: VaultJournal, seed
     return picking.choose(request.pick, backups, proven, seed)
 
 
-def _conduct(context: Context, database: DatabaseConfig, planned: _Planned, *, leaves: bool) -> Report:
+def _conduct(context: Context, planned: Planned, *, leaves: bool) -> Report:
     job, backup = planned.job, planned.backup
     assert job is not None
     assert backup is not None
     if job.plan is not None:
         context.tell(plan_text(job.plan, job, backup))
     with context.progress() as progress:
-        hands = _hands(database, job, planned.journal, planned.render, progress, leaves=leaves)
+        hands = _hands(planned.database, job, planned.journal, planned.render, progress, leaves=leaves)
         return drill.conduct(job, backup, hands)
 
 
-def _resume(context: Context, database: DatabaseConfig, name: str, *, leaves: bool) -> Report:
+def go_on(context: Context, database: DatabaseConfig, name: str, *, leaves: bool) -> Report:
+    """Come to the end of a drill whose controller died. Raises `UsageError` where there is no such drill."""
     store = wiring.vault(database, "restore")
     journal = VaultJournal(store)
     try:
@@ -217,7 +246,7 @@ def _hands(
     )
 
 
-def _answer(planned: _Planned) -> Answer:
+def _answer(planned: Planned) -> Answer:
     job, backup = planned.job, planned.backup
     assert job is not None
     assert backup is not None

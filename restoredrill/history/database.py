@@ -3,6 +3,8 @@
 from types import TracebackType
 from typing import Self
 
+from sqlalchemy import Engine
+
 from restoredrill.history.access import Access
 from restoredrill.history.alarms import DatabaseAlarms
 from restoredrill.history.index import Index
@@ -23,6 +25,11 @@ class DatabaseHistory:
         self.outbox = DatabaseOutbox(access)
         self.alarms = DatabaseAlarms(access)
         self.index = Index(access)
+
+    @property
+    def shared(self) -> Engine | None:
+        """Where it is on a server: for what else whoever leads next has to know. None: it is a file."""
+        return self._access.engine if self._access.postgres else None
 
     def lead(self) -> bool:
         """See `History.lead`. A child made by fork(2) alone would share a file's lock: start programs."""

@@ -42,6 +42,11 @@ class Children:
                 del self._running[key]
             return Finished(child.returncode, out.decode(errors="replace"), err.decode(errors="replace"))
 
+    def at_work(self, key: str) -> bool:
+        """Does a program run under this key, whoever started it?"""
+        with self._lock(key) as held:
+            return held is None
+
     def _start(self, key: str, words: Sequence[str], held: int) -> process.Child | None:
         with self._guard:  # so that `stop` either sees this child or is seen here
             if self._stopping:

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from restoredrill.cli.serve import forsaken
+from restoredrill.cli.serving.rounds import forsaken
 from tests.cli.programs import LIMIT_S, REAL, run, start
 from tests.stories.samples import cloud_job
 
@@ -49,7 +49,7 @@ def told(served: "subprocess.Popen[str]", what: str) -> list[str]:
 
 
 def test_it_says_what_will_run_when_and_ends_on_sigterm(service: "subprocess.Popen[str]") -> None:
-    (line,) = told(service, "drill shop: next at")
+    *_, line = told(service, "drill shop: next at")
     assert "-01-01T00:00:00+00:00" in line
     service.send_signal(signal.SIGTERM)
     out, _ = service.communicate(timeout=LIMIT_S)

@@ -6,8 +6,9 @@ from datetime import timedelta
 
 import pytest
 
-from restoredrill.controller import Kind, Run
+from restoredrill.controller import Run
 from restoredrill.model import Verdict
+from restoredrill.records import Kind
 from tests.e2e.conftest import Shop, Taken
 from tests.e2e.host import Command, Host, eventually
 from tests.e2e.trouble import gate
@@ -47,8 +48,8 @@ def test_what_was_missed_runs_once(host: Host, shop: Shop, taken: Taken) -> None
     taken.put(host.store("shop"))
     missed(host, "backup", "drill")
     service = host.start("serve")
-    backup = found(service, r"backup shop: backup (\S+) taken")
-    drill = found(service, r"drill shop: PASSED (\S+): all")
+    backup = found(service, r"backup shop: taken; backup (\S+)")
+    drill = found(service, r"drill shop: passed; all .* \[(\S+)\]")
     service.send(signal.SIGTERM)
     ended = service.end()
     assert ended.code == 0, str(ended)
@@ -74,15 +75,14 @@ def test_a_run_of_a_killed_service_is_not_started_beside(
         first = host.start("serve")
         at.wait()
         first.kill()
-        missed(host, "backup")
         second = host.start("serve")
-        said(second, "backup shop: skipped: the last one still runs")
+        said(second, "backup shop: taken up")
         assert host.backups("shop") == ()
         at.open()
-        eventually(lambda: host.backups("shop"), "the old one's backup")
+        taken = found(second, r"backup shop: taken; backup (\S+)")
     second.send(signal.SIGTERM)
     assert second.end().code == 0
-    assert len(host.backups("shop")) == 1
+    assert host.backups("shop") == (taken,)
 
 
 def test_a_service_that_ends_takes_its_runs_along(
@@ -101,3 +101,8 @@ def test_a_service_that_ends_takes_its_runs_along(
     assert "backup shop: interrupted; what was under way has been cleaned up" in ended.err
     assert host.keys("shop", "backups/") == ()
     assert host.left() == []
+    again = host.start("serve")
+    found(again, r"backup shop: taken; backup (\S+)")
+    again.send(signal.SIGTERM)
+    assert again.end().code == 0
+    assert len(host.backups("shop")) == 1, "and the next one takes it, once"

@@ -14,8 +14,10 @@ from apscheduler.jobstores.sqlalchemy import SQLAlchemyJobStore
 
 from restoredrill import scheduler
 from restoredrill.controller import Run
-from restoredrill.errors import UsageError
-from restoredrill.scheduler import Schedule, trigger
+from restoredrill.errors import HistoryError, UsageError
+from restoredrill.records import Kind
+from restoredrill.scheduler import Schedule, closed, trigger
+from restoredrill.service_settings import Blackout
 
 NIGHTLY = Run("shop", "drill", "0 3 * * *", "Europe/Berlin")
 YEARLY = Run("shop", "backup", "0 0 1 1 *", "UTC")
@@ -26,11 +28,13 @@ class Calls:
 
     def __init__(self) -> None:
         self.runs: list[Run] = []
+        self.times: set[datetime] = set()
         self.said: list[str] = []
         self.came = threading.Event()
 
-    def due(self, run: Run) -> None:
+    def due(self, run: Run, due_at: datetime) -> None:
         self.runs.append(run)
+        self.times.add(due_at)
         self.came.set()
 
 
@@ -112,8 +116,8 @@ def test_what_is_no_longer_wanted_is_dropped(tmp_path: Path) -> None:
     assert calls.runs == []
 
 
-def test_a_store_that_cannot_be_written_delays_a_run_and_ends_nothing(tmp_path: Path) -> None:
-    """A full disk for a while: the run comes afterwards, once, and the schedule lives on."""
+def test_a_store_that_cannot_be_written_ends_nothing(tmp_path: Path) -> None:
+    """A full disk for a while: the run is queued again, as the same one, and the schedule lives on."""
     store = tmp_path / "runs.sqlite"
     overdue(store, YEARLY, timedelta(hours=5))
     calls = Calls()
@@ -122,34 +126,34 @@ def test_a_store_that_cannot_be_written_delays_a_run_and_ends_nothing(tmp_path: 
         other.execute("BEGIN IMMEDIATE")  # readers read on, whoever writes gets an error
         running._scheduler.start()
         eventually(lambda: calls.said)
-        assert calls.runs == [], "what can't be noted does not start"
         other.execute("ROLLBACK")
-    assert calls.came.wait(60)
-    ((_, at),) = running.upcoming()
+    eventually(lambda: running.upcoming()[0][1] > datetime.now(UTC))
     running.stop()
-    assert calls.runs == [YEARLY]
-    assert at > datetime.now(UTC)
+    assert set(calls.runs) == {YEARLY}
+    assert len(calls.times) == 1
     assert "can't be kept" in calls.said[0]
     assert "UPDATE" not in calls.said[0]
 
 
-def test_a_run_is_noted_before_it_begins(tmp_path: Path) -> None:
-    """Killed at its very first moment, it does not run again."""
+def test_a_time_is_queued_before_the_next_one_is_noted(tmp_path: Path) -> None:
+    """Killed in between, it is queued once more, with the same time: whoever keeps the queue knows it."""
     store = tmp_path / "runs.sqlite"
     overdue(store, YEARLY, timedelta(hours=5))
     noted: list[float] = []
     began = threading.Event()
 
-    def look(run: Run) -> None:
+    def look(run: Run, due_at: datetime) -> None:
         with contextlib.closing(sqlite3.connect(store)) as other:
             noted.extend(row[0] for row in other.execute("SELECT next_run_time FROM apscheduler_jobs"))
+        noted.append(due_at.timestamp())
         began.set()
 
     running = Schedule(store, look, print)
     running.start([YEARLY])
     assert began.wait(60)
     running.stop()
-    assert noted[0] > time.time()
+    assert noted[0] == pytest.approx(noted[1])
+    assert noted[1] < time.time()
 
 
 def test_a_store_that_cannot_be_opened_is_said_with_a_hint(tmp_path: Path) -> None:
@@ -161,42 +165,79 @@ def test_a_store_that_cannot_be_opened_is_said_with_a_hint(tmp_path: Path) -> No
     assert "RESTOREDRILL_STATE" in caught.value.hint
 
 
-def test_a_run_that_raises_is_said_and_comes_again(tmp_path: Path) -> None:
+def test_what_cannot_be_queued_is_tried_until_it_can_be(tmp_path: Path) -> None:
+    """A history that is away for a while: nothing is lost, and it is said."""
     store = tmp_path / "runs.sqlite"
     overdue(store, YEARLY, timedelta(hours=5))
     calls = Calls()
+    tries = iter([HistoryError("write", "the history", "is away")])
 
-    def broken(run: Run) -> None:
-        raise ZeroDivisionError("no such number")
+    def away(run: Run, due_at: datetime) -> None:
+        for error in tries:
+            raise error
+        calls.due(run, due_at)
 
-    running = Schedule(store, broken, calls.said.append)
-    running.start([YEARLY])
-    eventually(lambda: calls.said)
-    assert [run for run, _ in running.upcoming()] == [YEARLY]
-    running.stop()
-    assert "ZeroDivisionError: no such number" in calls.said[0]
-
-
-def test_two_runs_of_one_database_and_kind_never_overlap(tmp_path: Path) -> None:
-    """One that is still under way when its next time comes is skipped, and that is said."""
-    store = tmp_path / "runs.sqlite"
-    overdue(store, YEARLY, timedelta(hours=5))
-    calls = Calls()
-    release = threading.Event()
-
-    def slow(run: Run) -> None:
-        calls.due(run)
-        release.wait(60)
-
-    running = Schedule(store, slow, calls.said.append)
+    running = Schedule(store, away, calls.said.append, retry_s=0.01)
     running.start([YEARLY])
     assert calls.came.wait(60)
-    running._scheduler.modify_job(YEARLY.key, next_run_time=datetime.now(UTC))
-    eventually(lambda: calls.said)
-    release.set()
     running.stop()
     assert calls.runs == [YEARLY]
-    assert "skipped" in calls.said[0]
+    assert "can't be queued: write the history: is away" in calls.said[0]
+
+
+def test_what_could_not_be_queued_before_the_end_is_still_due_afterwards(tmp_path: Path) -> None:
+    """Promise 8: not queued is not noted as done."""
+    store = tmp_path / "runs.sqlite"
+    overdue(store, YEARLY, timedelta(hours=5))
+    first, calls = Calls(), Calls()
+
+    def away(run: Run, due_at: datetime) -> None:
+        raise HistoryError("write", "the history", "is away")
+
+    running = Schedule(store, away, first.said.append)
+    running.start([YEARLY])
+    eventually(lambda: first.said)
+    running.stop()
+    again = schedule(store, calls)
+    again.start([YEARLY])
+    assert calls.came.wait(60)
+    again.stop()
+    assert calls.runs == [YEARLY]
+
+
+def test_a_file_that_changes_changes_what_is_due(tmp_path: Path) -> None:
+    running = schedule(tmp_path / "runs.sqlite", Calls())
+    running.start([YEARLY])
+    running.settle([NIGHTLY])
+    assert [run for run, _ in running.upcoming()] == [NIGHTLY]
+    running.stop()
+
+
+def windows(cron: str, length: str, *what: Kind) -> Blackout:
+    return Blackout.model_validate({"cron": cron, "for": length, "what": what or ("backup", "drill")})
+
+
+@pytest.mark.parametrize(
+    ("at", "until"),
+    [
+        ("2026-11-26T07:59Z", None),
+        ("2026-11-26T08:00Z", "2026-11-26T18:00Z"),
+        ("2026-11-26T17:59Z", "2026-11-26T18:00Z"),
+        ("2026-11-26T18:00Z", None),
+        ("2026-11-28T12:00Z", None),  # a Saturday
+    ],
+)
+def test_a_blackout_holds_from_its_first_moment_and_not_beyond_its_last(at: str, until: str | None) -> None:
+    office = windows("0 8 * * mon-fri", "10h", "backup")
+    wanted = {} if until is None else {"backup": datetime.fromisoformat(until)}
+    assert closed([office], datetime.fromisoformat(at)) == wanted
+
+
+def test_of_windows_that_overlap_the_longest_holds() -> None:
+    found = closed(
+        [windows("0 * * * *", "3h"), windows("30 8 * * *", "30m")], datetime(2026, 11, 26, 8, 45, tzinfo=UTC)
+    )
+    assert found == dict.fromkeys(("backup", "drill"), datetime(2026, 11, 26, 11, 0, tzinfo=UTC))
 
 
 @pytest.mark.parametrize(

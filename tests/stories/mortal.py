@@ -122,7 +122,8 @@ def _hands(folder: Path, scripts: list[str], fuse: Fuse | None) -> Hands:
     return Hands(yard, journal, lambda report: {}, lambda event: None)
 
 
-def _fork(work: Callable[[], None]) -> int:
+def fork(work: Callable[[], None]) -> int:
+    """Do it in a process of its own, which is a child of this one."""
     child = os.fork()
     if child:
         return child
@@ -134,7 +135,7 @@ def _fork(work: Callable[[], None]) -> int:
     os._exit(0)
 
 
-def _status(child: int) -> int:
+def status(child: int) -> int:
     """How it ended; negative: the signal that did it."""
     return os.waitstatus_to_exitcode(os.waitpid(child, 0)[1])
 
@@ -169,8 +170,8 @@ def main(folder: Path, scripts: list[str]) -> None:
     """One drill for each step, some at a time, until a controller lives to its end."""
     for first in range(1, 200, AT_ONCE):
         steps = range(first, first + AT_ONCE)
-        children = [_fork(partial(_one, folder / str(step), step, scripts)) for step in steps]
-        statuses = [_status(child) for child in children]
+        children = [fork(partial(_one, folder / str(step), step, scripts)) for step in steps]
+        statuses = [status(child) for child in children]
         assert not any(statuses), f"steps {steps}: {statuses}"
         for step in steps:
             told = (folder / str(step) / "told.json").read_text()
@@ -182,8 +183,8 @@ def main(folder: Path, scripts: list[str]) -> None:
 def _one(place: Path, step: int, scripts: list[str]) -> None:
     place.mkdir()
     hands = _hands(place, scripts, Fuse(step))
-    first = _status(_fork(lambda: _conduct(cloud_job(), hands)))
-    second = _status(_fork(lambda: _resume(place, scripts)))
+    first = status(fork(lambda: _conduct(cloud_job(), hands)))
+    second = status(fork(lambda: _resume(place, scripts)))
     (place / "told.json").write_text(json.dumps(_told(place, step, (first, second))))
 
 

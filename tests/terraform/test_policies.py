@@ -132,6 +132,8 @@ ALLOWED: dict[str, tuple[Question, ...]] = {
         Q("s3:PutObject", f"{DRILL}/job.json"),
         Q("s3:PutObject", f"{DRILL}/console-1.txt"),
         Q("s3:PutObject", f"{JOB}/job.json"),
+        Q("s3:GetObject", f"{BUCKET}/shop/tasks/x.json"),
+        Q("s3:PutObject", f"{BUCKET}/shop/tasks/x.json"),
         Q("s3:PutObject", f"{BUCKET}/shop/agents/x.pyz"),
         Q("kms:Decrypt", KEY, context=VAULT),
         Q("kms:GenerateDataKey", KEY, context=VAULT),
