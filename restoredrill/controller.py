@@ -110,6 +110,7 @@ class Controller:
         host: str = "",
         begins: Sequence[Callable[[Task], None]] = (),
         hooks: Sequence[Hook] = (),
+        waits: Sequence[Callable[[Task], None]] = (),
         wake: Callable[[], None] = lambda: None,
     ) -> None:
         self._history = history
@@ -120,6 +121,7 @@ class Controller:
         self._host = host
         self._begins = begins
         self._hooks = hooks
+        self._waits = waits
         self._wake = wake
         self._under_way: dict[str, threading.Thread] = {}
         self._lock = threading.Lock()
@@ -185,8 +187,11 @@ class Controller:
             return frozenset(self._under_way)
 
     def _wait(self, task: Task, reason: str) -> None:
-        if self._history.tasks.update(task.model_copy(update={"reason": reason}), TaskState.WAITING):
+        waiting = task.model_copy(update={"reason": reason})
+        if self._history.tasks.update(waiting, TaskState.WAITING):
             self._tell(task, "waits", why=reason)
+            for hear in self._waits:
+                hear(waiting)
 
     def _begin(self, task: Task, asked: Asked, now: datetime) -> None:
         change = {

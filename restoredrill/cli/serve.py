@@ -24,12 +24,14 @@ PRUNE_EVERY_S = 86400.0
 def command(context: Context) -> Answer:
     """Run the backups and drills of every file by their cron lines."""
     try:
+        from restoredrill.cli.serving import voices
         from restoredrill.cli.serving.rounds import Adopting, Reaping, Syncing, prune_history
         from restoredrill.cli.serving.service import Service
     except ModuleNotFoundError as error:
         hint = "pip install 'restoredrill[serve]'"
         raise ToolMissing("import", str(error.name), "it is not installed", hint=hint) from error
     service = Service(context.schedules, _log)
+    messenger = voices.messenger(service, _log)
     rounds = Rounds(
         _log,
         {
@@ -37,11 +39,13 @@ def command(context: Context) -> Answer:
             "adopt": (ADOPT_EVERY_S, Adopting(service, _log)),
             "sync": (SYNC_EVERY_S, Syncing(service, _log)),
             "prune history": (PRUNE_EVERY_S, lambda: prune_history(service)),
+            **voices.rounds(service, messenger),
         },
     )
     hangup = _on_hangup(service.wake)
     try:
         reap.end_overdue(context, _log)
+        messenger.started()
         service.step()
         rounds.start()
         while True:
@@ -51,6 +55,9 @@ def command(context: Context) -> Answer:
             service.step(reread=reread)
     except KeyboardInterrupt:
         _log("stopping")
+    except BaseException as error:
+        voices.farewell(messenger, error)
+        raise
     finally:
         with postponed():
             rounds.stop()

@@ -7,7 +7,7 @@ from contextlib import ExitStack
 from datetime import datetime
 from pathlib import Path
 
-from restoredrill import config
+from restoredrill import clock, config
 from restoredrill.cli import histories
 from restoredrill.cli.serving.books import VaultBooks
 from restoredrill.cli.serving.crew import Crew
@@ -44,11 +44,22 @@ class Service:
         self.orders = FileOrders(self.configuration, self.history)
         self.hooks: list[Hook] = []
         self.begins: list[Callable[[Task], None]] = []
+        self.waits: list[Callable[[Task], None]] = []
+        self.ticked_at = clock.utcnow()  # the last step that was done
         children = Children(self._state / "locks", config.own_environment())
         host = f"{socket.gethostname()}:{self._state}"
         self._crew = Crew(children, self.vaults, schedules, host, say)
         self.controller = Controller(
-            self.history, self._crew, self.books, self.orders, say, host, self.begins, self.hooks, self.wake
+            self.history,
+            self._crew,
+            self.books,
+            self.orders,
+            say,
+            host,
+            self.begins,
+            self.hooks,
+            self.waits,
+            self.wake,
         )
         self._schedule: Schedule | None = None
         self._woken = threading.Event()
@@ -73,6 +84,7 @@ class Service:
                 self._say("files read again" if problem is None else f"files not taken over: {problem}")
             self._lead(self.history.lead(), changed)
             self.controller.tick()
+            self.ticked_at = clock.utcnow()
         except (RestoredrillError, OSError) as error:
             self._say(f"this step could not be done: {error}")
 
