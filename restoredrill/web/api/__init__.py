@@ -1,0 +1,1 @@
+"""What the pages show, as JSON, and what they can do: described by /api/openapi.json."""
