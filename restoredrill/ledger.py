@@ -14,9 +14,11 @@ from restoredrill.records import (
     BackupRow,
     Delivery,
     DrillRow,
+    Kind,
     Notice,
     Task,
 )
+from restoredrill.standing import Standing
 
 
 class Tasks(Protocol):
@@ -38,6 +40,9 @@ class Tasks(Protocol):
 
     def get(self, task: str) -> Task | None: ...
 
+    def queued(self) -> dict[tuple[str, Kind], datetime]:
+        """Of each database and kind the last time of its schedule that became a task."""
+
 
 class Proofs(Protocol):
     """Backups and drills, as an index."""
@@ -55,6 +60,11 @@ class Proofs(Protocol):
 
     def backups(self, database: str | None = None) -> tuple[BackupRow, ...]:
         """Newest first."""
+
+    def standings(self, now: datetime, databases: Sequence[str] | None = None) -> dict[str, Standing]:
+        """Where each database stands of which there is anything (or each of these): a few queries for all of
+        them, the same that `standing` says of one.
+        """
 
     def spent_usd(self, since: datetime) -> float:
         """Of all drills and backups that started since then, those under way with what they are expected to

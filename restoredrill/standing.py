@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import UTC, datetime
 
 from restoredrill.model import Verdict
 from restoredrill.records import BackupRow, DrillRow
@@ -40,6 +40,11 @@ class Standing:
         return self.verified / self.backups if self.backups else None
 
 
+def month_of(now: datetime) -> datetime:
+    """Its first moment, in UTC."""
+    return now.astimezone(UTC).replace(day=1, hour=0, minute=0, second=0, microsecond=0)
+
+
 def standing(
     database: str, drills: Sequence[DrillRow], backups: Sequence[BackupRow], now: datetime
 ) -> Standing:
@@ -48,7 +53,7 @@ def standing(
     passed = [one for one in drills if one.verdict is Verdict.PASSED]
     verified = {one.backup for one in passed}
     unverified = [one for one in backups if one.backup not in verified]
-    month = now.replace(day=1, hour=0, minute=0, second=0, microsecond=0)
+    month = month_of(now)
     return Standing(
         database=database,
         proven=told is not None and told.verdict is Verdict.PASSED,

@@ -18,6 +18,8 @@ REAP_EVERY_S = 600.0
 ADOPT_EVERY_S = 180.0
 SYNC_EVERY_S = 900.0  # what was done by hand elsewhere is known after so long
 PRUNE_EVERY_S = 86400.0
+LEASES_EVERY_S = 300.0
+WATCH_EVERY_S = 60.0
 
 
 @new_command
@@ -27,11 +29,13 @@ def command(context: Context) -> Answer:
         from restoredrill.cli.serving import voices
         from restoredrill.cli.serving.rounds import Adopting, Reaping, Syncing, prune_history
         from restoredrill.cli.serving.service import Service
+        from restoredrill.cli.serving.watch import Watch
     except ModuleNotFoundError as error:
         hint = "pip install 'restoredrill[serve]'"
         raise ToolMissing("import", str(error.name), "it is not installed", hint=hint) from error
     service = Service(context.schedules, _log)
     messenger = voices.messenger(service, _log)
+    watch = Watch(context, service, messenger.alarms, _log)
     rounds = Rounds(
         _log,
         {
@@ -39,6 +43,8 @@ def command(context: Context) -> Answer:
             "adopt": (ADOPT_EVERY_S, Adopting(service, _log)),
             "sync": (SYNC_EVERY_S, Syncing(service, _log)),
             "prune history": (PRUNE_EVERY_S, lambda: prune_history(service)),
+            "leases": (LEASES_EVERY_S, watch.look_around),
+            "alarms": (WATCH_EVERY_S, watch.look),
             **voices.rounds(service, messenger),
         },
     )

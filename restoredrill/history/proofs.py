@@ -6,9 +6,10 @@ from typing import Any
 
 from sqlalchemy import ColumnElement, Table, delete, exists, func, literal_column, select
 
-from restoredrill.history import schema
+from restoredrill.history import schema, standings
 from restoredrill.history.access import Access, portions, restored, upsert, written
 from restoredrill.records import BackupRow, DrillRow
+from restoredrill.standing import Standing
 
 
 class DatabaseProofs:
@@ -53,6 +54,11 @@ class DatabaseProofs:
         with self._access.reading("backups") as connection:
             return tuple(restored(BackupRow, stored) for stored in connection.scalars(query))
 
+    def standings(self, now: datetime, databases: Sequence[str] | None = None) -> dict[str, Standing]:
+        """See `Proofs.standings`."""
+        with self._access.reading("standings") as connection:
+            return standings.gather(connection, now, databases)
+
     def spent_usd(self, since: datetime) -> float:
         """See `Proofs.spent_usd`: what reports say, and of what has none yet, what its task says."""
         drills, tasks = schema.drills, schema.tasks
@@ -83,6 +89,7 @@ def drill_columns(row: DrillRow, settled: bool) -> dict[str, Any]:
         "drill": row.drill,
         "started_at": row.started_at,
         "verdict": row.verdict.value,
+        "backup": row.backup,
         "usd": row.usd,
         "settled": settled,
         "document": written(row),

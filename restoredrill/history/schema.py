@@ -69,12 +69,14 @@ drills = Table(
     Column("drill", _name(), primary_key=True),
     Column("started_at", Instant, nullable=False),
     Column("verdict", _name(), nullable=False),
+    Column("backup", _name()),  # which one it proves, or not
     Column("usd", Float, nullable=False),
     Column("settled", Boolean, nullable=False),  # its report in the vault will not change any more
     Column("document", Text, nullable=False),
 )
 Index(f"{PREFIX}drills_by_database", drills.c.database, drills.c.started_at)
 Index(f"{PREFIX}drills_by_time", drills.c.started_at)
+Index(f"{PREFIX}drills_by_backup", drills.c.database, drills.c.backup, drills.c.verdict)
 _costly(f"{PREFIX}drills_usd", drills)
 
 backups = Table(

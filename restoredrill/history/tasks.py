@@ -1,13 +1,14 @@
 """What is to be done, is under way, and was (`ledger.Tasks`)."""
 
+from datetime import datetime
 from typing import Any
 
-from sqlalchemy import select, update
+from sqlalchemy import func, select, update
 
 from restoredrill.errors import HistoryError
 from restoredrill.history import schema
 from restoredrill.history.access import Access, restored, written
-from restoredrill.records import Task
+from restoredrill.records import Kind, Task
 
 _table = schema.tasks
 
@@ -59,6 +60,13 @@ class DatabaseTasks:
         """See `Tasks.get`."""
         found = self._found(select(_table.c.document).where(_table.c.id == task))
         return found[0] if found else None
+
+    def queued(self) -> dict[tuple[str, Kind], datetime]:
+        """See `Tasks.queued`."""
+        key = (_table.c.database, _table.c.kind)
+        query = select(*key, func.max(_table.c.slot)).where(_table.c.slot.is_not(None)).group_by(*key)
+        with self._access.reading("tasks") as connection:
+            return {(row[0], row[1]): row[2] for row in connection.execute(query)}
 
     def _found(self, query: Any) -> tuple[Task, ...]:
         with self._access.reading("tasks") as connection:

@@ -52,8 +52,8 @@ ARROWS: dict[str, tuple[str, ...]] = {
     "protocols": (*LEAVES, "model", "outcome"),
     # the words of the service
     "records": (*LEAVES, "document", "model"),
-    "ledger": (*LEAVES, "records"),
-    "standing": (*LEAVES, "records", "ledger", "model"),
+    "standing": (*LEAVES, "model", "records"),
+    "ledger": (*LEAVES, "records", "standing"),
     "process": VOCABULARY,
     "aws": VOCABULARY,
     # configuration: from a value and a file to frozen models

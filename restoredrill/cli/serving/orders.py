@@ -13,6 +13,7 @@ from restoredrill.ledger import History
 from restoredrill.records import Task
 from restoredrill.scheduler import closed
 from restoredrill.settings import DatabaseConfig
+from restoredrill.standing import month_of
 
 FRESH_S = 600.0  # how long what the last drill of a database has cost is not looked up again
 
@@ -68,8 +69,7 @@ class FileOrders:
 
     def _room(self, loaded: Loaded, now: datetime) -> Room:
         limits = loaded.service.limits
-        month = now.replace(day=1, hour=0, minute=0, second=0, microsecond=0)
-        spent = 0.0 if limits.usd_per_month is None else self._history.proofs.spent_usd(month)
+        spent = 0.0 if limits.usd_per_month is None else self._history.proofs.spent_usd(month_of(now))
         return Room(limits, spent, closed(loaded.service.blackouts, now))
 
 

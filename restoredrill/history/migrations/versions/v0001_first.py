@@ -42,12 +42,14 @@ def _proofs() -> None:
         sa.Column("drill", _name(), primary_key=True),
         sa.Column("started_at", _instant(), nullable=False),
         sa.Column("verdict", _name(), nullable=False),
+        sa.Column("backup", _name()),
         sa.Column("usd", sa.Float, nullable=False),
         sa.Column("settled", sa.Boolean, nullable=False),
         sa.Column("document", sa.Text, nullable=False),
     )
     op.create_index(f"{_P}drills_by_database", f"{_P}drills", ["database", "started_at"])
     op.create_index(f"{_P}drills_by_time", f"{_P}drills", ["started_at"])
+    op.create_index(f"{_P}drills_by_backup", f"{_P}drills", ["database", "backup", "verdict"])
     _costly("drills")
     op.create_table(
         f"{_P}backups",
