@@ -61,7 +61,7 @@ class Acting:
         latest = now + timedelta(seconds=LEASE_LONGEST_S)
         if not now < asked.expires_at <= latest:
             detail = f"it must be after now and at most {latest:%Y-%m-%dT%H:%M:%SZ}"
-            raise Refusal(422, "A lease can't end then", detail)
+            raise Refusal(409, "A lease can't end then", detail)
         who.note("extend lease", lease.database, f"{machine} until {asked.expires_at.isoformat()}")
         self._world.estate.extend(lease, asked.expires_at)
         return lease.model_copy(update={"expires_at": asked.expires_at})

@@ -8,7 +8,7 @@ from pydantic.json_schema import models_json_schema
 
 from restoredrill import __version__
 from restoredrill.web.api.operations import PARTS, Operation
-from restoredrill.web.api.paging import CURSOR_MAX, LIMIT, LIMIT_MAX
+from restoredrill.web.api.paging import CURSOR, LIMIT, LIMIT_MAX
 from restoredrill.web.safety.refusals import PROBLEM, Problem
 
 _REFERENCE = "#/components/schemas/{model}"
@@ -89,7 +89,7 @@ _PAGE: tuple[dict[str, Any], ...] = (
         "name": "cursor",
         "in": "query",
         "description": "What `next` of the page before says",
-        "schema": {"type": "string", "minLength": 1, "maxLength": CURSOR_MAX, "pattern": "^[A-Za-z0-9_-]+$"},
+        "schema": {"type": "string", "pattern": CURSOR},
     },
 )
 
