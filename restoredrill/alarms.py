@@ -3,11 +3,12 @@
 An alarm stands as long as what it is about does; `ledger.Alarms.stand` knows which are new, and which over.
 """
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 
 from restoredrill.configuration import Loaded
+from restoredrill.cron import longest_gap_s
 from restoredrill.durations import format_duration
 from restoredrill.model import Lease, Severity, Verdict
 from restoredrill.records import Alarm, Delivery, Kind, Task, TaskState
@@ -17,9 +18,6 @@ from restoredrill.standing import Standing
 OVERDUE = timedelta(hours=1)  # past its deadline, or past the time it was due and its jitter
 GAPS = 2.0  # so many of the longest pauses that a cron line leaves
 LEASE_GRACE = timedelta(minutes=30)  # a reaper that comes every ten minutes has been there by then
-
-Gap = Callable[[str, str], float]
-"""gap(cron, timezone): the longest pause that a line leaves, in seconds."""
 
 
 @dataclass(frozen=True)
@@ -38,14 +36,14 @@ class Seen:
     queued: Mapping[tuple[str, Kind], datetime] = field(default_factory=dict)
 
 
-def alarms(seen: Seen, gap: Gap, now: datetime) -> tuple[Alarm, ...]:
+def alarms(seen: Seen, now: datetime) -> tuple[Alarm, ...]:
     """Everything that is wrong at `now`, the service's own troubles first."""
     found = [*_service(seen, now)]
     running: dict[str, list[Task]] = {}
     for task in seen.open_tasks:
         running.setdefault(task.database, []).append(task)
     for name, database in seen.loaded.databases.items():
-        found += _database(database, seen, running.get(name, []), gap, now)
+        found += _database(database, seen, running.get(name, []), now)
     return tuple(found)
 
 
@@ -78,26 +76,22 @@ def _service(seen: Seen, now: datetime) -> Iterator[Alarm]:
 # One database -----------------------------------------------------------------------------------------------
 
 
-def _database(
-    database: DatabaseConfig, seen: Seen, tasks: Sequence[Task], gap: Gap, now: datetime
-) -> Iterator[Alarm]:
+def _database(database: DatabaseConfig, seen: Seen, tasks: Sequence[Task], now: datetime) -> Iterator[Alarm]:
     name = database.name
     stands = seen.standings.get(name) or Standing(name)
     since = seen.since.get(name, now)
-    yield from _no_backup(database, stands, since, gap, now)
-    yield from _no_pass(database, stands, since, gap, now)
+    yield from _no_backup(database, stands, since, now)
+    yield from _no_pass(database, stands, since, now)
     yield from _last_drill(stands)
     for task in tasks:
         yield from _never_ended(database, task, now)
     for kind in ("backup", "drill"):
-        yield from _never_fired(database, kind, seen, gap, now)
+        yield from _never_fired(database, kind, seen, now)
 
 
-def _no_backup(
-    database: DatabaseConfig, stands: Standing, since: datetime, gap: Gap, now: datetime
-) -> Iterator[Alarm]:
+def _no_backup(database: DatabaseConfig, stands: Standing, since: datetime, now: datetime) -> Iterator[Alarm]:
     section = database.backup
-    line = None if section is None or section.cron is None else gap(section.cron, section.timezone)
+    line = None if section is None or section.cron is None else longest_gap_s(section.cron)
     allowed_s = database.alarms.no_backup_for_s or (None if line is None else GAPS * line)
     newest = stands.newest_backup
     last_at = since if newest is None else newest.taken_at
@@ -108,11 +102,9 @@ def _no_backup(
         yield _alarm(f"no_backup:{database.name}", database.name, Severity.CRITICAL, words, hint, last_at)
 
 
-def _no_pass(
-    database: DatabaseConfig, stands: Standing, since: datetime, gap: Gap, now: datetime
-) -> Iterator[Alarm]:
+def _no_pass(database: DatabaseConfig, stands: Standing, since: datetime, now: datetime) -> Iterator[Alarm]:
     section = database.drill
-    line = None if section is None or section.cron is None else gap(section.cron, section.timezone)
+    line = None if section is None or section.cron is None else longest_gap_s(section.cron)
     allowed_s = database.alarms.no_pass_for_s or (None if line is None else GAPS * line)
     passed = stands.last_pass
     last_at = since if passed is None else passed.finished_at
@@ -154,9 +146,7 @@ def _never_ended(database: DatabaseConfig, task: Task, now: datetime) -> Iterato
         yield _alarm(f"endless:{task.id}", database.name, Severity.HIGH, words, hint, end_at)
 
 
-def _never_fired(
-    database: DatabaseConfig, kind: Kind, seen: Seen, gap: Gap, now: datetime
-) -> Iterator[Alarm]:
+def _never_fired(database: DatabaseConfig, kind: Kind, seen: Seen, now: datetime) -> Iterator[Alarm]:
     """Nothing was queued for longer than its line ever pauses."""
     section = database.drill if kind == "drill" else database.backup
     if section is None or section.cron is None:
@@ -164,7 +154,7 @@ def _never_fired(
     since = seen.since.get(database.name, now)
     queued_at = max(seen.queued.get((database.name, kind), since), since)
     late = timedelta(seconds=seen.loaded.service.jitter_s) + OVERDUE
-    if now > queued_at + timedelta(seconds=gap(section.cron, section.timezone)) + late:
+    if now > queued_at + timedelta(seconds=longest_gap_s(section.cron)) + late:
         words = f"no {kind} was queued since {queued_at:%Y-%m-%d %H:%M} UTC, though its cron line has come"
         hint = "is the host's clock right, and can the schedule be stored? the log of `serve` says"
         yield _alarm(f"unfired:{kind}:{database.name}", database.name, Severity.HIGH, words, hint, queued_at)

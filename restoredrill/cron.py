@@ -4,13 +4,17 @@ Schedulers differ on two points, so neither is left to them: Sunday is 0 (or 7),
 both the day of the month and the day of the week comes on days that fit either.
 """
 
+import functools
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from datetime import date, timedelta
+from itertools import pairwise
 
 WEEKDAYS = ("sun", "mon", "tue", "wed", "thu", "fri", "sat")
 _MONTHS = ("jan", "feb", "mar", "apr", "may", "jun", "jul", "aug", "sep", "oct", "nov", "dec")
 _SUNDAY_AGAIN = 7
+_FIRST_DAY, _GAP_DAYS = date(2021, 1, 1), 366 * 8  # has two 29ths of February
 _MONTH_DAYS = (31, 29, 31, 30, 31, 30, 31, 31, 30, 31, 30, 31)
 
 _NICKNAMES = {
@@ -87,6 +91,32 @@ def normalise_cron(line: str) -> tuple[CronFields, ...]:
     if not comes:
         raise ValueError("none of its months has such a day, so it never comes")
     return tuple(_fields(minute, hour, d, month, w) for d, w in comes)
+
+
+@functools.cache
+def longest_gap_s(line: str) -> float:
+    """The longest pause that a valid line leaves, in seconds, by a clock that nobody changes."""
+    fields = normalise_cron(line)
+    minutes, hours = _members(fields[0].minute, range(60)), _members(fields[0].hour, range(24))
+    times = [hour * 60 + minute for hour in hours for minute in minutes]
+    daily = any(one.day == one.month == one.day_of_week == "*" for one in fields)
+    dates = ((day, _FIRST_DAY + timedelta(day)) for day in range(2 if daily else _GAP_DAYS))
+    days = [day for day, at in dates if any(_is_on(at, one) for one in fields)]
+    within = [later - earlier for earlier, later in pairwise(times)]
+    between = [(later - earlier) * 1440 + times[0] - times[-1] for earlier, later in pairwise(days)]
+    return max(within + between) * 60.0
+
+
+def _is_on(day: date, fields: CronFields) -> bool:
+    return (
+        day.month in _members(fields.month, range(1, 13))
+        and day.day in _members(fields.day, range(1, 32))
+        and (fields.day_of_week == "*" or WEEKDAYS[(day.weekday() + 1) % 7] in fields.day_of_week.split(","))
+    )
+
+
+def _members(numbers: str, all_of_them: range) -> Sequence[int]:
+    return all_of_them if numbers == "*" else [int(number) for number in numbers.split(",")]
 
 
 def _fields(

@@ -5,11 +5,10 @@ A missed time is queued once, however many were missed; the same time is never q
 """
 
 import contextlib
-import functools
 import logging
 import threading
 from collections.abc import Callable, Iterator, Sequence
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
 from pathlib import Path
 from zoneinfo import ZoneInfo
 
@@ -31,10 +30,6 @@ from restoredrill.records import Kind
 from restoredrill.service_settings import Blackout
 
 RETRY_S = 5.0  # where the store can't be written (a full disk, say)
-
-_ANY_TIME = datetime(2024, 1, 1, tzinfo=UTC)
-_TIMES = 100  # of a line that comes more often, the first hundred
-_EVERY_DAY, _SOME_DAYS = timedelta(days=2), timedelta(days=100)
 
 Due = Callable[[Run, datetime], None]
 
@@ -181,23 +176,6 @@ def trigger(run: Run) -> BaseTrigger:
         for fields in normalise_cron(run.cron)
     ]
     return triggers[0] if len(triggers) == 1 else OrTrigger(triggers)
-
-
-@functools.cache
-def longest_gap_s(cron: str, timezone: str) -> float:
-    """The longest pause that a line leaves, in seconds, as far as the next weeks show. Pure."""
-    days = (
-        _EVERY_DAY
-        if all(one.day == one.month == one.day_of_week == "*" for one in normalise_cron(cron))
-        else _SOME_DAYS
-    )
-    times, at, longest_s = trigger(Run("", "drill", cron, timezone)), _ANY_TIME, 0.0
-    for _ in range(_TIMES):
-        following = times.get_next_fire_time(at, at + timedelta(microseconds=1))
-        if following is None or (following - _ANY_TIME > days and longest_s > 0):
-            break
-        longest_s, at = max(longest_s, (following - at).total_seconds()), following
-    return longest_s
 
 
 def closed(blackouts: Sequence[Blackout], now: datetime) -> dict[Kind, datetime]:

@@ -4,22 +4,18 @@ import signal
 import threading
 from collections.abc import Callable
 from types import FrameType
+from typing import TYPE_CHECKING
 
 from restoredrill import clock
 from restoredrill.cli import reap
 from restoredrill.cli.frame import Answer, Context
 from restoredrill.cli.frame import command as new_command
 from restoredrill.cli.output import complain
-from restoredrill.controller import Rounds
 from restoredrill.errors import Exit, ToolMissing
 from restoredrill.interruptions import postponed
 
-REAP_EVERY_S = 600.0
-ADOPT_EVERY_S = 180.0
-SYNC_EVERY_S = 900.0  # what was done by hand elsewhere is known after so long
-PRUNE_EVERY_S = 86400.0
-LEASES_EVERY_S = 300.0
-WATCH_EVERY_S = 60.0
+if TYPE_CHECKING:
+    from restoredrill.cli.serving.assembly import Assembly
 
 
 @new_command
@@ -27,49 +23,38 @@ def command(context: Context) -> Answer:
     """Run the backups and drills of every file by their cron lines."""
     try:
         from restoredrill.cli.serving import voices
-        from restoredrill.cli.serving.rounds import Adopting, Reaping, Syncing, prune_history
-        from restoredrill.cli.serving.service import Service
-        from restoredrill.cli.serving.watch import Watch
+        from restoredrill.cli.serving.assembly import assembled
     except ModuleNotFoundError as error:
         hint = "pip install 'restoredrill[serve]'"
         raise ToolMissing("import", str(error.name), "it is not installed", hint=hint) from error
-    service = Service(context.schedules, _log)
-    messenger = voices.messenger(service, _log)
-    watch = Watch(context, service, messenger.alarms, _log)
-    rounds = Rounds(
-        _log,
-        {
-            "reap": (REAP_EVERY_S, Reaping(context, _log)),
-            "adopt": (ADOPT_EVERY_S, Adopting(service, _log)),
-            "sync": (SYNC_EVERY_S, Syncing(service, _log)),
-            "prune history": (PRUNE_EVERY_S, lambda: prune_history(service)),
-            "leases": (LEASES_EVERY_S, watch.look_around),
-            "alarms": (WATCH_EVERY_S, watch.look),
-            **voices.rounds(service, messenger),
-        },
-    )
-    hangup = _on_hangup(service.wake)
+    whole = assembled(context, _log)
     try:
-        reap.end_overdue(context, _log)
-        messenger.started()
-        service.step()
-        rounds.start()
-        while True:
-            service.pause()
-            reread = hangup.is_set()
-            hangup.clear()
-            service.step(reread=reread)
+        _run(context, whole)
     except KeyboardInterrupt:
         _log("stopping")
     except BaseException as error:
-        voices.farewell(messenger, error)
+        voices.farewell(whole.messenger, error)
         raise
     finally:
         with postponed():
-            rounds.stop()
-            service.stop()
-            service.close()
+            whole.rounds.stop()
+            whole.service.stop()
+            whole.service.close()
     return Answer({"stopped": True}, "stopped", Exit.PASSED)
+
+
+def _run(context: Context, whole: "Assembly") -> None:
+    """Step by step, until a signal ends it."""
+    service, hangup = whole.service, _on_hangup(whole.service.wake)
+    reap.end_overdue(context, _log)
+    whole.messenger.started()
+    service.step()
+    whole.rounds.start()
+    while True:
+        service.pause()
+        reread = hangup.is_set()
+        hangup.clear()
+        service.step(reread=reread)
 
 
 def _on_hangup(wake: Callable[[], None]) -> threading.Event:

@@ -1,6 +1,6 @@
 """`restoredrill status [NAME]`: is every database proven, and since when."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
@@ -8,14 +8,19 @@ import click
 from rich.table import Table
 
 from restoredrill import clock, wiring
+from restoredrill.alarms import GAPS
 from restoredrill.cli.frame import Answer, Context
 from restoredrill.cli.frame import command as new_command
+from restoredrill.cron import longest_gap_s
 from restoredrill.errors import Exit, RestoredrillError
 from restoredrill.model import Report, Verdict
+from restoredrill.reports import nagios as nagios_line
 from restoredrill.reports import units
 from restoredrill.settings import DatabaseConfig
 from restoredrill.vault.catalog import VaultBackups
 from restoredrill.vault.journal import VaultJournal
+
+MISSED_S = 3600.0  # past the time of a run, until it counts as missed
 
 
 @dataclass(frozen=True)
@@ -30,18 +35,28 @@ class Standing:
     last_drill: str | None
     newest_backup: str | None
     newest_backup_age_s: float | None
+    reasons: tuple[str, ...] = ()  # of the last drill
     problem: str | None = None  # why nothing is known
 
 
 @new_command
 @click.argument("name", required=False)
-def command(context: Context, name: str | None) -> Answer:
+@click.option("--nagios", is_flag=True, help="One line for monitoring plugins, and their exit statuses.")
+def command(context: Context, name: str | None, nagios: bool) -> Answer:
     """Say of every database (or of NAME) whether it is proven. Exit status 1 if one is not, 3 if a vault
-    does not answer.
+    does not answer; with --nagios 0 OK, 1 WARNING, 2 CRITICAL, 3 UNKNOWN.
     """
-    databases = context.databases() if name is None else {name: context.database(name)}
     now = clock.utcnow()
+    try:
+        databases = context.databases() if name is None else {name: context.database(name)}
+    except RestoredrillError as error:
+        if not nagios:
+            raise
+        line = f"RESTOREDRILL UNKNOWN - {' '.join(str(error).split())}"
+        return Answer({"state": "UNKNOWN", "line": line}, line, Exit.INCONCLUSIVE)
     standings = [_standing_or_problem(database, now) for database in databases.values()]
+    if nagios:
+        return _plugin(databases, standings, now)
     for one in standings:
         if one.problem is not None:
             context.warn(f"{one.database}: nothing is known: {one.problem}")
@@ -59,7 +74,7 @@ def _standing_or_problem(database: DatabaseConfig, now: datetime) -> Standing:
     try:
         return _standing(database, now)
     except RestoredrillError as error:
-        return Standing(database.name, False, None, None, None, None, None, None, str(error))
+        return Standing(database.name, False, None, None, None, None, None, None, problem=str(error))
 
 
 def _standing(database: DatabaseConfig, now: datetime) -> Standing:
@@ -77,6 +92,7 @@ def _standing(database: DatabaseConfig, now: datetime) -> Standing:
         last_drill=reports[0].drill if reports else None,
         newest_backup=backups[0].id if backups else None,
         newest_backup_age_s=backups[0].age_s(now) if backups else None,
+        reasons=reports[0].reasons if reports else (),
     )
 
 
@@ -103,3 +119,37 @@ def _table(standings: Sequence[Standing], now: datetime) -> Table:
         proven = "?" if one.problem is not None else "yes" if one.proven else "NO"
         table.add_row(one.database, proven, passed, last, age)
     return table
+
+
+# Monitoring plugins -----------------------------------------------------------------------------------------
+
+
+def _plugin(databases: Mapping[str, DatabaseConfig], standings: Sequence[Standing], now: datetime) -> Answer:
+    """One line, and the exit status that goes with it."""
+    services = [_service(databases[one.database], one, now) for one in standings]
+    state, line = nagios_line.check(services)
+    return Answer({"state": state.name, "line": line}, line, Exit(int(state)))
+
+
+def _service(database: DatabaseConfig, one: Standing, now: datetime) -> nagios_line.Service:
+    drill = None if database.drill is None else database.drill.cron
+    backup = None if database.backup is None else database.backup.cron
+    last = f"drill {one.last_drill} {one.last_verdict}: {'; '.join(one.reasons[:2])}"
+    proof_s = None if one.proven_at is None else (now - one.proven_at).total_seconds()
+    return nagios_line.Service(
+        one.database,
+        _limit(proof_s, database.alarms.no_pass_for_s, drill),
+        _limit(one.newest_backup_age_s, database.alarms.no_backup_for_s, backup),
+        failed=last if one.last_verdict is Verdict.FAILED else "",
+        inconclusive=last if one.last_verdict is Verdict.INCONCLUSIVE else "",
+        unknown="" if one.problem is None else f"nothing is known: {one.problem}",
+    )
+
+
+def _limit(age_s: float | None, allowed_s: float | None, cron: str | None) -> nagios_line.Limit:
+    """Critical where `serve` rings an alarm, a warning where a time was missed."""
+    gap_s = None if cron is None else longest_gap_s(cron)
+    critical_s = allowed_s or (None if gap_s is None else GAPS * gap_s)
+    if critical_s is None:
+        return nagios_line.Limit(age_s)
+    return nagios_line.Limit(age_s, min(critical_s, (gap_s or critical_s / GAPS) + MISSED_S), critical_s)

@@ -9,7 +9,6 @@ from restoredrill.configuration import Loaded
 from restoredrill.errors import ConfigError
 from restoredrill.model import Lease, Severity, Verdict
 from restoredrill.records import Delivery, TaskState
-from restoredrill.scheduler import longest_gap_s
 from restoredrill.service_settings import ServiceSettings
 from restoredrill.standing import standing
 from tests.history.samples import NOON, a_backup, a_drill, a_notice, a_task, at
@@ -52,7 +51,7 @@ GOOD: Any = {"drills": [a_drill(-9)], "backups": [a_backup(-0.5)]}
 
 def ringing(situation: Seen, hours: float = 0) -> dict[str, Any]:
     """By their keys."""
-    return {alarm.key: alarm for alarm in alarms(situation, longest_gap_s, at(hours))}
+    return {alarm.key: alarm for alarm in alarms(situation, at(hours))}
 
 
 def test_where_all_is_well_nothing_rings() -> None:

@@ -99,3 +99,34 @@ def test_a_form_that_could_not_be_written_is_said_before_the_drill(host: Path) -
     assert code == 2
     assert "no such directory" in document["error"]["reason"]
     assert not (host / "vaults" / "shop" / "drills").exists()
+
+
+def plugin(host: Path, *words: str) -> tuple[int, str]:
+    done = run(REAL, "status", "--nagios", *words, cwd=host)
+    return done.returncode, done.stdout.strip()
+
+
+def test_a_monitoring_plugin_says_one_line(host: Path) -> None:
+    protect(host, "blog", Verdict.PASSED)
+    code, line = plugin(host, "blog")
+    assert code == 0
+    assert line.startswith("RESTOREDRILL OK - every database is proven | 'blog_proof_age'=")
+    protect(host, "store", Verdict.FAILED)
+    code, line = plugin(host)
+    assert code == 2
+    assert line.startswith(f"RESTOREDRILL CRITICAL - store: drill {DRILL} failed: ")
+    lose(host, "shop")
+    assert plugin(host, "shop")[0] == 3
+    file = host / "schedules" / "blog.yaml"
+    file.write_text(file.read_text() + "alarms: {no_pass_for: 1h}\n")
+    code, line = plugin(host, "blog")
+    assert code == 2
+    assert "blog: no pass for" in line
+
+
+def test_a_monitoring_plugin_has_no_other_way_to_say_what_is_wrong(host: Path) -> None:
+    (host / "schedules" / "shop.yaml").write_text("drill: {}\n")
+    code, line = plugin(host)
+    assert code == 3
+    assert line.startswith("RESTOREDRILL UNKNOWN - ")
+    assert "vault" in line

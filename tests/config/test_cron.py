@@ -8,7 +8,7 @@ import pytest
 from apscheduler.triggers.combining import OrTrigger
 from apscheduler.triggers.cron import CronTrigger
 
-from restoredrill.cron import CronFields, normalise_cron
+from restoredrill.cron import CronFields, longest_gap_s, normalise_cron
 
 THURSDAY = datetime(2026, 1, 1, tzinfo=UTC)
 
@@ -101,3 +101,20 @@ def test_every_minute_is_every_minute() -> None:
 def test_says_which_field_is_wrong(line: str, reason: str) -> None:
     with pytest.raises(ValueError, match=reason):
         normalise_cron(line)
+
+
+@pytest.mark.parametrize(
+    ("cron", "hours"),
+    [
+        ("* * * * *", 1 / 60),
+        ("0 3 * * *", 24),
+        ("0 3 * * mon-fri", 72),
+        ("*/10 8-17 * * *", 14 + 1 / 6),
+        ("0 3 1 * *", 31 * 24),
+        ("0 0 1 1 *", 366 * 24),
+        ("0 0 29 2 *", 1461 * 24),
+        ("0 3 13 * fri", 7 * 24),
+    ],
+)
+def test_the_longest_pause_of_a_line(cron: str, hours: float) -> None:
+    assert longest_gap_s(cron) == pytest.approx(hours * 3600)

@@ -16,7 +16,7 @@ from restoredrill import scheduler
 from restoredrill.controller import Run
 from restoredrill.errors import HistoryError, UsageError
 from restoredrill.records import Kind
-from restoredrill.scheduler import Schedule, closed, longest_gap_s, trigger
+from restoredrill.scheduler import Schedule, closed, trigger
 from restoredrill.service_settings import Blackout
 
 NIGHTLY = Run("shop", "drill", "0 3 * * *", "Europe/Berlin")
@@ -258,18 +258,3 @@ def test_times_follow_the_wall_clock_of_their_zone(cron: str, after: str, expect
     at = trigger(run).get_next_fire_time(None, datetime.fromisoformat(after))
     assert at is not None
     assert at.astimezone(UTC) == datetime.fromisoformat(expected).astimezone(UTC)
-
-
-@pytest.mark.parametrize(
-    ("cron", "hours"),
-    [
-        ("* * * * *", 1 / 60),
-        ("0 3 * * *", 24),
-        ("0 3 * * mon-fri", 72),
-        ("*/10 8-17 * * *", 14 + 1 / 6),
-        ("0 3 1 * *", 31 * 24),
-        ("0 0 1 1 *", 366 * 24),
-    ],
-)
-def test_the_longest_pause_of_a_line(cron: str, hours: float) -> None:
-    assert longest_gap_s(cron, "UTC") == pytest.approx(hours * 3600)

@@ -13,7 +13,6 @@ from restoredrill.configuration import Loaded
 from restoredrill.controller import Say
 from restoredrill.model import Lease
 from restoredrill.records import Alarm
-from restoredrill.scheduler import longest_gap_s
 from restoredrill.standing import month_of
 
 Tell = Callable[[Sequence[Alarm], Sequence[Alarm], datetime], None]
@@ -34,7 +33,7 @@ class Watch:
         if not self._service.leads:
             return
         now = clock.utcnow()
-        new, over = self._service.history.alarms.stand(alarms(self._seen(now), longest_gap_s, now))
+        new, over = self._service.history.alarms.stand(alarms(self._seen(now), now))
         for alarm in new:
             self._say(f"ALARM: {alarm.message}", database=alarm.database, alarm=alarm.key)
         for alarm in over:
