@@ -101,6 +101,8 @@ class WebSettings(Section):
             raise ValueError("users has a name twice")
         if (self.tls_certificate is None) != (self.tls_key is None):
             raise ValueError("tls_certificate and tls_key go together")
+        if self.tls_by_proxy and not self.users and self.proxy is None:
+            raise ValueError("is reached through a proxy, so it needs users or proxy")
         if host in ("127.0.0.1", "::1", "localhost"):
             return self
         if not self.users and self.proxy is None:

@@ -14,11 +14,15 @@ from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 from starlette.types import ASGIApp
 
+from restoredrill.web.safety.listening import SERVER_OPTIONS
+
 
 @contextlib.contextmanager
 def served(app: ASGIApp, **options: Any) -> Iterator[int]:
     """The port it listens at."""
-    config = uvicorn.Config(app, "127.0.0.1", 0, log_level="critical", lifespan="off", **OPTIONS, **options)
+    config = uvicorn.Config(
+        app, "127.0.0.1", 0, log_level="critical", lifespan="off", **{**SERVER_OPTIONS, **options}
+    )
     server = uvicorn.Server(config)
     server.install_signal_handlers = lambda: None  # type: ignore[attr-defined]
     thread = threading.Thread(target=server.run, daemon=True)
@@ -31,10 +35,6 @@ def served(app: ASGIApp, **options: Any) -> Iterator[int]:
     finally:
         server.should_exit = True
         thread.join()
-
-
-# Addresses and schemes are ours to judge, not those of whoever sends a header.
-OPTIONS: dict[str, Any] = {"proxy_headers": False, "server_header": False, "ws": "none"}
 
 
 def certificate(folder: Path) -> tuple[Path, Path]:

@@ -50,6 +50,7 @@ def test_whoever_has_one_address_of_ipv6_has_its_neighbours() -> None:
         ({"listen": "127.0.0.1.nip.io:80"}, "needs users or proxy"),
         ({"listen": "localhost"}, "needs users or proxy"),  # a name and no port: who knows
         ({"tls_key": "/k.pem"}, "go together"),
+        ({"tls_by_proxy": True}, "is reached through a proxy"),
         ({"users": (ANNA, ANNA)}, "a name twice"),
         ({"scrapers": ("0.0.0.0/0",)}, "is everybody"),
         ({"scrapers": ("prometheus",)}, "is no address"),

@@ -74,6 +74,22 @@ def test_what_a_handler_does_not_write_down_is_written_down(peopled: Dashboard) 
     assert (peopled.audited[-1].who, peopled.audited[-1].what) == ("anna", "POST /deed")
 
 
+@pytest.mark.parametrize("header", ["X-Forwarded-For", "Forwarded", "Via", "X-Real-IP", "X-Forwarded-Host"])
+def test_who_was_sent_on_from_elsewhere_is_not_anybody_here(local: Dashboard, header: str) -> None:
+    assert local.visitor().get("/", headers={header: "203.0.113.9"}).status_code == 303
+    assert local.visitor(address="203.0.113.9").get("/").status_code == 303
+    assert local.visitor().get("/").status_code == 200
+
+
+def test_a_link_elsewhere_leads_to_the_page_and_not_to_sign_in(peopled: Dashboard) -> None:
+    """A browser keeps the cookie back on the way from another site, and sends it once our own page asks."""
+    followed = peopled.visitor().get("/?a=1&b=%22", headers={"Sec-Fetch-Site": "cross-site"})
+    assert followed.status_code == 200
+    assert 'content="0; url=/?a=1&amp;b=%22"' in followed.text
+    again = peopled.visitor().get("/?a=1", headers={"Sec-Fetch-Site": "same-origin"})
+    assert again.headers["location"] == "/sign-in?next=/%3Fa%3D1"
+
+
 # Another page, another host ---------------------------------------------------------------------------------
 
 
@@ -232,6 +248,21 @@ def test_named_addresses_may_read_the_figures(make: Make) -> None:
     assert named.visitor(address="192.0.2.7").get("/metrics").text == "fine"
     assert named.visitor(address="192.0.3.7").get("/metrics").status_code == 401
     assert named.visitor(address="192.0.2.7").get("/").status_code == 303
+
+
+# What goes wrong -------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("path", "status", "words"),
+    [("/lost", 503, "the disk is gone"), ("/refused", 418, "Teapot"), ("/broken", 500, "did not work")],
+)
+def test_what_goes_wrong_is_said_in_our_words(local: Dashboard, path: str, status: int, words: str) -> None:
+    answer = local.visitor().get(path)
+    assert (answer.status_code, answer.headers["content-security-policy"]) == (status, POLICY)
+    assert words in answer.text
+    assert "hunter2" not in answer.text
+    assert "Traceback" not in answer.text
 
 
 # What every answer says -------------------------------------------------------------------------------------

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 import anyio
+import argon2
 import httpx
 from starlette.applications import Starlette
 from starlette.requests import Request
@@ -14,18 +15,20 @@ from starlette.responses import HTMLResponse, JSONResponse, PlainTextResponse, R
 from starlette.routing import Route
 from starlette.types import ASGIApp
 
+from restoredrill.errors import HistoryError
 from restoredrill.records import AuditEntry
 from restoredrill.service_settings import User, WebSettings
-from restoredrill.web.safety import passwords
 from restoredrill.web.safety.accounts import Accounts, write_key
 from restoredrill.web.safety.entrance import Entrance, visit
 from restoredrill.web.safety.guards import guards
 from restoredrill.web.safety.patience import Patience
+from restoredrill.web.safety.refusals import Refusal
 from restoredrill.web.safety.sessions import Sessions
 from restoredrill.web.safety.signing_in import csrf_field, routes
 
-ANNA = User(name="anna", password=passwords.hashed("correct horse"), role="run")
-REED = User(name="reed", password=passwords.hashed("only looking"), role="read")
+CHEAP = argon2.PasswordHasher(time_cost=1, memory_cost=1024, parallelism=1)  # tests sign in often
+ANNA = User(name="anna", password=CHEAP.hash("correct horse"), role="run")
+REED = User(name="reed", password=CHEAP.hash("only looking"), role="read")
 
 
 class Times:
@@ -83,7 +86,9 @@ class Visitor:
 
     def ask(self, method: str, path: str, **more: Any) -> httpx.Response:
         async def call() -> httpx.Response:
-            transport = httpx.ASGITransport(self.app, client=(self.address, 50_000))
+            transport = httpx.ASGITransport(
+                self.app, raise_app_exceptions=False, client=(self.address, 50_000)
+            )
             async with httpx.AsyncClient(
                 transport=transport, base_url=self.url, cookies=self.cookies
             ) as client:
@@ -127,7 +132,19 @@ def _app(entrance: Entrance) -> Starlette:
     async def plain(_request: Request) -> Response:
         return PlainTextResponse("fine")
 
+    async def lost(_request: Request) -> Response:
+        raise HistoryError("read", "drills", "the disk is gone", hint="look at it")
+
+    async def refused(_request: Request) -> Response:
+        raise Refusal(418, "Teapot")
+
+    async def broken(_request: Request) -> Response:
+        raise ValueError("hunter2 is wrong")
+
     own = [
+        Route("/lost", lost),
+        Route("/refused", refused),
+        Route("/broken", broken),
         Route("/", front),
         Route("/deed", deed, methods=["POST"]),
         Route("/api/deed", deed, methods=["POST", "PUT", "DELETE"]),

@@ -9,9 +9,8 @@ from restoredrill.model import Lease, make_id
 from restoredrill.records import ON_DEMAND, Task, TaskState
 from restoredrill.web.api.documents import LEASE_LONGEST_S, ExtendLease, RunDrill
 from restoredrill.web.api.needs import World
-from restoredrill.web.api.problems import nothing
 from restoredrill.web.safety.entrance import Visit
-from restoredrill.web.safety.refusals import Refusal
+from restoredrill.web.safety.refusals import Refusal, nothing
 
 
 class Acting:

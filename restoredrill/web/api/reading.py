@@ -9,7 +9,7 @@ from restoredrill.standing import Standing, standing
 from restoredrill.web.api import documents
 from restoredrill.web.api.needs import World
 from restoredrill.web.api.paging import Page, cut
-from restoredrill.web.api.problems import nothing
+from restoredrill.web.safety.refusals import nothing
 
 DRILLS_MAX = 10_000  # of one database, in the index: an hour's drills of a year
 TASKS_MAX = 2_000

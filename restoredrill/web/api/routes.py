@@ -17,11 +17,11 @@ from restoredrill.web.api.acting import Acting
 from restoredrill.web.api.needs import World
 from restoredrill.web.api.openapi import description
 from restoredrill.web.api.operations import PARTS, Call, Operation, table
-from restoredrill.web.api.problems import nothing, refusal
 from restoredrill.web.api.reading import Reading
 from restoredrill.web.safety.entrance import visit
 from restoredrill.web.safety.limits import BODY
-from restoredrill.web.safety.refusals import Refusal, answer
+from restoredrill.web.safety.refusals import Refusal, answer, nothing
+from restoredrill.web.safety.trouble import refusal
 
 
 def api(world: World, now: Callable[[], datetime]) -> Mount:

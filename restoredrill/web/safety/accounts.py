@@ -1,5 +1,6 @@
 """Who can sign in: the users of `_service.yaml`, or where there are none, whoever can read a certain file."""
 
+import functools
 import hmac
 import os
 import secrets
@@ -39,17 +40,19 @@ class Accounts:
     def __init__(self, settings: Callable[[], WebSettings], key: str | None = None) -> None:
         """`key`: what `write_key` made."""
         self._settings = settings
-        self._operator = (
-            None if key is None else User(name=OPERATOR, password=passwords.hashed(key), role="run")
-        )
+        self._key = key
         self._decoys: dict[str, str] = {}
 
     def all(self) -> tuple[User, ...]:
         """Nobody where a proxy signs people in, and only it."""
         settings = self._settings()
-        if settings.users or settings.proxy is not None or self._operator is None:
+        if settings.users or settings.proxy is not None or self._key is None:
             return settings.users
         return (self._operator,)
+
+    @functools.cached_property
+    def _operator(self) -> User:
+        return User(name=OPERATOR, password=passwords.hashed(self._key or ""), role="run")
 
     def find(self, name: str) -> User | None:
         """By name; every name is compared, whichever it is."""

@@ -57,17 +57,24 @@ class Entrance:
         told = None
         if settings.proxy is not None and addresses.among(peer, trusted):
             told = _told(settings.proxy, headers, address)
-        return Visit(self, address, session, told or self._caller(session, address))
+        caller = told or self._signed_in(session, address) or self._anybody(peer, scope)
+        return Visit(self, address, session, caller)
 
-    def _caller(self, session: Session | None, address: str) -> Caller | None:
-        if session is not None and session.user:
-            user = self.accounts.find(session.user)
-            if user is not None and sessions.stamp(user.password) == session.stamp:
-                return Caller(user.name, user.role, address, signed_in=True)
-        settings = self.settings()
-        if settings.users or settings.proxy is not None:
+    def _signed_in(self, session: Session | None, address: str) -> Caller | None:
+        if session is None or not session.user:
             return None
-        return Caller(ANYBODY, "read", address)
+        user = self.accounts.find(session.user)
+        if user is None or sessions.stamp(user.password) != session.stamp:
+            return None
+        return Caller(user.name, user.role, address, signed_in=True)
+
+    def _anybody(self, peer: str, scope: Scope) -> Caller | None:
+        """Without users: whoever is on this host, and not sent on from elsewhere as far as it shows."""
+        settings = self.settings()
+        if settings.users or settings.proxy is not None or settings.tls_by_proxy:
+            return None
+        direct = addresses.came_directly(peer, scope["headers"])
+        return Caller(ANYBODY, "read", peer) if direct else None
 
 
 class Visit:

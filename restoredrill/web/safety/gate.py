@@ -7,7 +7,7 @@ from urllib.parse import parse_qs, quote, urlsplit
 
 import anyio.to_thread
 from starlette.datastructures import Headers, MutableHeaders
-from starlette.responses import RedirectResponse
+from starlette.responses import RedirectResponse, Response
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from restoredrill.errors import HistoryError
@@ -16,7 +16,7 @@ from restoredrill.web.safety import addresses
 from restoredrill.web.safety.entrance import Entrance, Visit
 from restoredrill.web.safety.headers import STATIC, under_tls
 from restoredrill.web.safety.limits import BODY, CHANGING
-from restoredrill.web.safety.refusals import API, Refusal, answer
+from restoredrill.web.safety.refusals import API, Refusal, answer, bounce
 
 SIGN_IN, SIGN_OUT = "/sign-in", "/sign-out"
 HEALTH, METRICS = "/healthz", "/metrics"
@@ -38,8 +38,8 @@ class Gate:
             return
         try:
             visit = self._let_in(scope)
-        except _ToSignIn as elsewhere:
-            await RedirectResponse(str(elsewhere), 303)(scope, receive, send)
+        except _ToSignIn:
+            await _to_sign_in(scope)(scope, receive, send)
             return
         except Refusal as refusal:
             await answer(scope, refusal)(scope, receive, send)
@@ -83,7 +83,7 @@ class Gate:
 
 
 class _ToSignIn(Exception):
-    """A person has to sign in first; its text is where."""
+    """A person has to sign in first."""
 
 
 def _note(visit: Visit, what: str) -> None:
@@ -147,7 +147,7 @@ def _check_role(scope: Scope, visit: Visit, settings: WebSettings) -> None:
         if scope["method"] in CHANGING or path.startswith(API) or path == METRICS:
             hint = f"sign in at {SIGN_IN}"
             raise Refusal(401, "Nobody is signed in", hint=hint, headers={"WWW-Authenticate": "Session"})
-        raise _ToSignIn(f"{SIGN_IN}?next={quote(_address(scope), safe='/')}")
+        raise _ToSignIn
     if scope["method"] in CHANGING and not visit.caller.may_run and path != SIGN_OUT:
         hint = f"sign in as somebody with the role run, at {SIGN_IN}"
         raise Refusal(403, "You may read, and no more", hint=hint)
@@ -161,6 +161,13 @@ def _may_scrape(scope: Scope, settings: WebSettings) -> bool:
         return True
     behind = settings.tls_by_proxy or settings.proxy is not None
     return not behind and addresses.came_directly(peer, scope["headers"])
+
+
+def _to_sign_in(scope: Scope) -> Response:
+    """Unless a link elsewhere was followed, as then somebody may well be signed in."""
+    if Headers(scope=scope).get("sec-fetch-site") == "cross-site":
+        return bounce(_address(scope))
+    return RedirectResponse(f"{SIGN_IN}?next={quote(_address(scope), safe='/')}", 303)
 
 
 def _address(scope: Scope) -> str:

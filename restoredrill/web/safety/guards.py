@@ -13,6 +13,7 @@ from restoredrill.web.safety.gate import Gate
 from restoredrill.web.safety.headers import Headers
 from restoredrill.web.safety.limits import Limits
 from restoredrill.web.safety.sessions import Sessions
+from restoredrill.web.safety.trouble import Trouble
 
 
 def entrance(
@@ -28,6 +29,7 @@ def guards(entrance: Entrance) -> Sequence[Middleware]:
     """Outermost first."""
     return (
         Middleware(Headers, settings=entrance.settings),
+        Middleware(Trouble),
         Middleware(Limits),
         Middleware(Gate, entrance=entrance),
     )

@@ -50,6 +50,24 @@ def answer(scope: Scope, refusal: Refusal) -> Response:
     return Response(_page(refusal), refusal.status, dict(refusal.headers), "text/html")
 
 
+def nothing(what: str) -> Refusal:
+    """There is none of this name."""
+    return Refusal(404, f"There is no such {what}", hint="the list that it would be in tells the names")
+
+
+def bounce(path: str) -> Response:
+    """A page that opens `path` at once. A cookie that is kept from other sites is not sent where a link on
+    one of those was followed, but is with what our own page opens.
+    """
+    here = escape(path)
+    return Response(
+        '<!doctype html><html lang="en"><head><meta charset="utf-8"><title>restoredrill</title>'
+        f'<meta http-equiv="refresh" content="0; url={here}"></head>'
+        f'<body><main><h1>One moment</h1><p><a href="{here}">Go on</a></p></main></body></html>',
+        media_type="text/html",
+    )
+
+
 def _page(refusal: Refusal) -> str:
     said = (refusal.detail, refusal.hint)
     words = "".join(f"<p>{escape(one[:1].upper() + one[1:])}.</p>" for one in said if one)
