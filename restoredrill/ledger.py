@@ -8,6 +8,7 @@ from collections.abc import Sequence
 from datetime import datetime
 from typing import Protocol
 
+from restoredrill.model import Verdict
 from restoredrill.records import (
     Alarm,
     AuditEntry,
@@ -65,6 +66,9 @@ class Proofs(Protocol):
         """Where each database stands of which there is anything (or each of these): a few queries for all of
         them, the same that `standing` says of one.
         """
+
+    def verdicts(self) -> dict[tuple[str, Verdict], int]:
+        """How many drills of each verdict there are, by database."""
 
     def spent_usd(self, since: datetime) -> float:
         """Of all drills and backups that started since then, those under way with what they are expected to

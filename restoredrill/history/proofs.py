@@ -8,6 +8,7 @@ from sqlalchemy import ColumnElement, Table, delete, exists, func, literal_colum
 
 from restoredrill.history import schema, standings
 from restoredrill.history.access import Access, portions, restored, upsert, written
+from restoredrill.model import Verdict
 from restoredrill.records import BackupRow, DrillRow
 from restoredrill.standing import Standing
 
@@ -58,6 +59,13 @@ class DatabaseProofs:
         """See `Proofs.standings`."""
         with self._access.reading("standings") as connection:
             return standings.gather(connection, now, databases)
+
+    def verdicts(self) -> dict[tuple[str, Verdict], int]:
+        """See `Proofs.verdicts`."""
+        key = (schema.drills.c.database, schema.drills.c.verdict)
+        with self._access.reading("drills") as connection:
+            rows = connection.execute(select(*key, func.count()).group_by(*key))
+            return {(row[0], Verdict(row[1])): row[2] for row in rows}
 
     def spent_usd(self, since: datetime) -> float:
         """See `Proofs.spent_usd`: what reports say, and of what has none yet, what its task says."""

@@ -53,7 +53,7 @@ ARROWS: dict[str, tuple[str, ...]] = {
     # the words of the service
     "records": (*LEAVES, "document", "model"),
     "standing": (*LEAVES, "model", "records"),
-    "ledger": (*LEAVES, "records", "standing"),
+    "ledger": (*LEAVES, "model", "records", "standing"),
     "process": VOCABULARY,
     "aws": VOCABULARY,
     # configuration: from a value and a file to frozen models

@@ -6,7 +6,7 @@ from restoredrill.cli.frame import Context
 from restoredrill.cli.serving import voices
 from restoredrill.cli.serving.rounds import Adopting, Reaping, Syncing, prune_history
 from restoredrill.cli.serving.service import Service
-from restoredrill.cli.serving.watch import Watch
+from restoredrill.cli.serving.watch import Watch, write_metrics
 from restoredrill.controller import Rounds, Say
 from restoredrill.messages.telling import Messenger
 
@@ -16,6 +16,7 @@ SYNC_EVERY_S = 900.0  # what was done by hand elsewhere is known after so long
 PRUNE_EVERY_S = 86400.0
 LEASES_EVERY_S = 300.0
 WATCH_EVERY_S = 60.0
+TEXTFILE_EVERY_S = 60.0
 
 
 @dataclass(frozen=True)
@@ -39,6 +40,7 @@ def assembled(context: Context, say: Say) -> Assembly:
         "prune history": (PRUNE_EVERY_S, lambda: prune_history(service)),
         "leases": (LEASES_EVERY_S, watch.look_around),
         "alarms": (WATCH_EVERY_S, watch.look),
+        "textfile": (TEXTFILE_EVERY_S, lambda: write_metrics(service, watch)),
         **voices.rounds(service, messenger),
     }
     return Assembly(service, Rounds(say, deeds), messenger)

@@ -8,9 +8,11 @@ from restoredrill import clock
 from restoredrill.alarms import Seen, alarms
 from restoredrill.cli.frame import Context
 from restoredrill.cli.places import each, places
+from restoredrill.cli.serving.looking import look
 from restoredrill.cli.serving.service import Service
 from restoredrill.configuration import Loaded
 from restoredrill.controller import Say
+from restoredrill.metrics.prometheus import Look, write
 from restoredrill.model import Lease
 from restoredrill.records import Alarm
 from restoredrill.standing import month_of
@@ -59,6 +61,25 @@ class Watch:
             spent_usd=history.proofs.spent_usd(month_of(now)),
             queued=history.tasks.queued(),
         )
+
+
+def metrics(service: Service, watch: Watch) -> Look:
+    """What is true now."""
+    return look(
+        service.history,
+        service.configuration.current,
+        clock.utcnow(),
+        watch.leases,
+        leads=service.leads,
+        ticked_at=service.ticked_at,
+    )
+
+
+def write_metrics(service: Service, watch: Watch) -> None:
+    """Into the file that node_exporter reads, if `_service.yaml` names one."""
+    path = service.configuration.current.service.metrics.textfile
+    if path is not None:
+        write(metrics(service, watch), Path(path))
 
 
 def _written(schedules: Path, loaded: Loaded) -> Mapping[str, datetime]:

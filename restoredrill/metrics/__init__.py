@@ -1,0 +1,1 @@
+"""For whoever watches from outside: metrics, alert rules and a dashboard."""
