@@ -1,12 +1,13 @@
 """`restoredrill serve`: backups and drills by their cron lines, until SIGTERM."""
 
 import signal
+import sys
 import threading
 from collections.abc import Callable
 from types import FrameType
 from typing import TYPE_CHECKING
 
-from restoredrill import clock
+from restoredrill import config
 from restoredrill.cli import reap
 from restoredrill.cli.frame import Answer, Context
 from restoredrill.cli.frame import command as new_command
@@ -16,6 +17,7 @@ from restoredrill.interruptions import postponed
 
 if TYPE_CHECKING:
     from restoredrill.cli.serving.assembly import Assembly
+    from restoredrill.logs import Log
 
 
 @new_command
@@ -24,14 +26,17 @@ def command(context: Context) -> Answer:
     try:
         from restoredrill.cli.serving import voices
         from restoredrill.cli.serving.assembly import assembled
+        from restoredrill.logs import Log, hear_libraries
     except ModuleNotFoundError as error:
         hint = "pip install 'restoredrill[serve]'"
         raise ToolMissing("import", str(error.name), "it is not installed", hint=hint) from error
-    whole = assembled(context, _log)
+    say = Log(config.service(context.schedules).log, complain, terminal=sys.stderr.isatty())
+    hear_libraries(say)
+    whole = assembled(context, say)
     try:
-        _run(context, whole)
+        _run(context, whole, say)
     except KeyboardInterrupt:
-        _log("stopping")
+        say("stopping")
     except BaseException as error:
         voices.farewell(whole.messenger, error)
         raise
@@ -40,13 +45,14 @@ def command(context: Context) -> Answer:
             whole.rounds.stop()
             whole.service.stop()
             whole.service.close()
+            say.close()
     return Answer({"stopped": True}, "stopped", Exit.PASSED)
 
 
-def _run(context: Context, whole: "Assembly") -> None:
+def _run(context: Context, whole: "Assembly", say: "Log") -> None:
     """Step by step, until a signal ends it."""
     service, hangup = whole.service, _on_hangup(whole.service.wake)
-    reap.end_overdue(context, _log)
+    reap.end_overdue(context, say)
     whole.messenger.started()
     service.step()
     whole.rounds.start()
@@ -67,9 +73,3 @@ def _on_hangup(wake: Callable[[], None]) -> threading.Event:
 
     signal.signal(signal.SIGHUP, note)
     return wanted
-
-
-def _log(event: str, **facts: object) -> None:
-    rest = "".join(f"; {fact}" if name == "why" else "" for name, fact in facts.items())
-    name = f" [{facts['id']}]" if "id" in facts else ""
-    complain(f"{clock.utcnow():%Y-%m-%dT%H:%M:%SZ} {event}{rest}{name}")

@@ -175,6 +175,12 @@ class Host:
         self._commands.append(command)
         return command
 
+    def serve(self, **settings: Any) -> Command:
+        """Start the service, which logs for people; `settings` are `_service.yaml`'s."""
+        document = {"log": {"format": "text"}, **settings}
+        (self.schedules / "_service.yaml").write_text(json.dumps(document, indent=2), encoding="utf-8")
+        return self.start("serve")
+
     def run(self, *words: str | Path, code: int = 0) -> Ended:
         """Run a command to its end, which must be the expected one."""
         ended = self.start(*words).end()

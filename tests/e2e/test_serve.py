@@ -47,7 +47,7 @@ def test_what_was_missed_runs_once(host: Host, shop: Shop, taken: Taken) -> None
     host.protect("shop", shop.url, host.folder / "vault", backup=yearly, drill=yearly)
     taken.put(host.store("shop"))
     missed(host, "backup", "drill")
-    service = host.start("serve")
+    service = host.serve()
     backup = found(service, r"backup shop: taken; backup (\S+)")
     drill = found(service, r"drill shop: passed; all .* \[(\S+)\]")
     service.send(signal.SIGTERM)
@@ -56,7 +56,7 @@ def test_what_was_missed_runs_once(host: Host, shop: Shop, taken: Taken) -> None
     assert set(host.backups("shop")) == {taken.id, backup}
     assert [(r.drill, r.verdict) for r in host.reports("shop")] == [(drill, Verdict.PASSED)]
 
-    again = host.start("serve")
+    again = host.serve()
     said(again, "backup shop: next at", "drill shop: next at")
     again.send(signal.SIGTERM)
     assert again.end().code == 0
@@ -72,10 +72,10 @@ def test_a_run_of_a_killed_service_is_not_started_beside(
     host.protect("shop", shop.url, proxied, backup={"cron": YEARLY})
     missed(host, "backup")
     with gate(proxy, PUT_DATA, times=1) as at:
-        first = host.start("serve")
+        first = host.serve()
         at.wait()
         first.kill()
-        second = host.start("serve")
+        second = host.serve()
         said(second, "backup shop: taken up")
         assert host.backups("shop") == ()
         at.open()
@@ -92,7 +92,7 @@ def test_a_service_that_ends_takes_its_runs_along(
     host.protect("shop", shop.url, proxied, backup={"cron": YEARLY})
     missed(host, "backup")
     with gate(proxy, PUT_DATA) as at:
-        service = host.start("serve")
+        service = host.serve()
         at.wait()
         service.send(signal.SIGTERM)
         at.open()
@@ -101,7 +101,7 @@ def test_a_service_that_ends_takes_its_runs_along(
     assert "backup shop: interrupted; what was under way has been cleaned up" in ended.err
     assert host.keys("shop", "backups/") == ()
     assert host.left() == []
-    again = host.start("serve")
+    again = host.serve()
     found(again, r"backup shop: taken; backup (\S+)")
     again.send(signal.SIGTERM)
     assert again.end().code == 0

@@ -32,9 +32,8 @@ def test_a_failed_drill_is_told_once_and_the_service_is_heard_of(
     """An empty vault is drilled: nobody restores from nothing."""
     host.environment |= {"PEOPLE": f"json://{people.place}/", "SWITCH": switch.url}
     host.protect("shop", None, host.folder / "vault", drill={"cron": YEARLY}, notify=[{"url": "${PEOPLE}"}])
-    (host.schedules / "_service.yaml").write_text("ping: ${SWITCH}\n")
     missed(host, "drill")
-    service = host.start("serve")
+    service = host.serve(ping="${SWITCH}")
     drill = found(service, r"drill shop: failed; .*\[(\S+)\]")
     (message,) = eventually(lambda: people.seen, "somebody is told", 60)
     told = json.dumps(message.json)
@@ -44,7 +43,7 @@ def test_a_failed_drill_is_told_once_and_the_service_is_heard_of(
     service.send(signal.SIGTERM)
     assert service.end().code == 0
 
-    again = host.start("serve")
+    again = host.serve(ping="${SWITCH}")
     said(again, "drill shop: next at")
     eventually(lambda: sum(r.path == "/start" for r in switch.seen) == 2, "it pings again", 60)
     again.send(signal.SIGTERM)
@@ -57,8 +56,7 @@ def test_files_are_read_again_and_bad_ones_leave_the_last_good_ones_in_force(
 ) -> None:
     host.environment["PEOPLE"] = f"json://{people.place}/"
     host.protect("shop", None, host.folder / "vault", drill={"cron": YEARLY})
-    (host.schedules / "_service.yaml").write_text("ticks: 1s\nnotify: ['${PEOPLE}']\n")
-    service = host.start("serve")
+    service = host.serve(ticks="1s", notify=["${PEOPLE}"])
     said(service, "drill shop: next at")
     file = host.schedules / "shop.yaml"
     good = file.read_text()

@@ -127,7 +127,7 @@ def test_a_service_goes_on_with_what_is_forsaken(site: Site) -> None:
     assert machine.wait_off(LIMIT_S) == "poweroff"
     drill = site.job().drill
     let_pass(site.cloud, site.bucket, timedelta(minutes=6))
-    service = site.host.start("serve")
+    service = site.host.serve()
     said = re.compile(rf"drill shop: passed.*{drill}")
     eventually(lambda: said.search(service.err), f"it says {said.pattern!r}: {service.err}", LIMIT_S)
     service.send(signal.SIGTERM)
