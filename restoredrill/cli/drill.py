@@ -247,11 +247,16 @@ def _hands(
 
 
 def _answer(planned: Planned) -> Answer:
+    assert planned.backup is not None
+    return Answer({"plan": planned.job, "backup": _facts(planned.backup)}, plan_words(planned))
+
+
+def plan_words(planned: Planned) -> str:
+    """What `--dry-run` says of a drill that can be."""
     job, backup = planned.job, planned.backup
     assert job is not None
     assert backup is not None
-    text = _plan(job, backup) if job.plan is None else plan_text(job.plan, job, backup)
-    return Answer({"plan": job, "backup": _facts(backup)}, text)
+    return _plan(job, backup) if job.plan is None else plan_text(job.plan, job, backup)
 
 
 def _facts(backup: Manifest) -> dict[str, object]:

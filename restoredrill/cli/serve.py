@@ -42,8 +42,10 @@ def command(context: Context) -> Answer:
         raise
     finally:
         with postponed():
+            whole.dashboard.halt()
             whole.rounds.stop()
             whole.service.stop()
+            whole.dashboard.stop()
             whole.service.close()
             say.close()
     return Answer({"stopped": True}, "stopped", Exit.PASSED)
@@ -56,6 +58,8 @@ def _run(context: Context, whole: "Assembly", say: "Log") -> None:
     whole.messenger.started()
     service.step()
     whole.rounds.start()
+    whole.dashboard.start()
+    say(f"dashboard at {whole.dashboard.url}")
     while True:
         service.pause()
         reread = hangup.is_set()

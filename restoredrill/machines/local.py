@@ -69,7 +69,7 @@ class LocalMachine:
         Raises `MachineFailed` if the directory can't be made, the machine exists already or this host has no
         room for it; what there is of it then, `terminate` ends.
         """
-        home = self._home(job.id)
+        home = self.home(job.id)
         _make(self._directory, home)
         with _told(job.id):
             self._begin(job, home)
@@ -92,7 +92,7 @@ class LocalMachine:
 
     def state(self, machine: str) -> MachineState:
         """Running as long as the agent is, or as long as a kept server is."""
-        home = self._home(machine)
+        home = self.home(machine)
         lease = _read(home)
         if lease is None:
             return MachineState(running=False, detail="the machine is gone")
@@ -102,11 +102,11 @@ class LocalMachine:
 
     def last_words(self, machine: str) -> str:
         """The end of the agent's log."""
-        return last_words(self._home(machine) / "agent.log")
+        return last_words(self.home(machine) / "agent.log")
 
     def terminate(self, machine: str) -> None:
         """End agent, server and guard, erase the directory."""
-        end_machine(self._home(machine))
+        end_machine(self.home(machine))
 
     def leases(self) -> tuple[Lease, ...]:
         """Every machine below the directory; one without a readable lease counts as an orphan past its
@@ -124,11 +124,12 @@ class LocalMachine:
 
     def leftovers(self, drill: str) -> tuple[str, ...]:
         """Processes and directory of this drill that are still there."""
-        home = self._home(drill)
+        home = self.home(drill)
         processes = tuple(f"process {proc.pid}" for proc in process.running_below(home))
         return processes + ((f"directory {home}",) if home.exists() else ())
 
-    def _home(self, machine: str) -> Path:
+    def home(self, machine: str) -> Path:
+        """The directory of a machine."""
         return self._directory / machine
 
     def _start(self, argv: Sequence[str | Path], environment: Mapping[str, str], log: Path) -> Proc:

@@ -11,7 +11,7 @@ from functools import cache
 from hashlib import sha256
 from typing import Any
 
-from jinja2 import Environment, PackageLoader, StrictUndefined
+from jinja2 import ChoiceLoader, Environment, PackageLoader, StrictUndefined
 from markupsafe import Markup, escape
 
 from restoredrill.model import Report, Verdict
@@ -28,27 +28,39 @@ PROVEN = {
 
 def as_html(report: Report) -> str:
     """A page for people: light and dark, on paper, on a phone, and read aloud."""
-    environment = _environment()
-    css = _style_sheet()
-    return environment.get_template("report.html.j2").render(
-        css=Markup(css),  # noqa: S704 - our own file, and autoescape would break its quotes
-        css_digest=b64encode(sha256(css.encode()).digest()).decode(),
-        report=report,
-        reading=reading,
-        proven=PROVEN[report.verdict],
-        checks=reading.checks_to_show(report),
-        troubles=reading.troubles(reading.open_findings(report)),
-        ignored=reading.troubles(reading.ignored_findings(report)),
-        objectives=[(objective, picture.gauge(objective)) for objective in reading.objectives(report)],
-        timeline=picture.timeline(report),
-        evidence=reading.evidence(report),
+    css = style_sheet()
+    return (
+        environment()
+        .get_template("report.html.j2")
+        .render(
+            css=Markup(css),  # noqa: S704 - our own file, and autoescape would break its quotes
+            css_digest=b64encode(sha256(css.encode()).digest()).decode(),
+            **facts(report),
+        )
     )
 
 
+def facts(report: Report) -> dict[str, Any]:
+    """What `report_body.html.j2` is made of."""
+    return {
+        "report": report,
+        "reading": reading,
+        "proven": PROVEN[report.verdict],
+        "checks": reading.checks_to_show(report),
+        "troubles": reading.troubles(reading.open_findings(report)),
+        "ignored": reading.troubles(reading.ignored_findings(report)),
+        "objectives": [(objective, picture.gauge(objective)) for objective in reading.objectives(report)],
+        "timeline": picture.timeline(report),
+        "evidence": reading.evidence(report),
+    }
+
+
 @cache
-def _environment() -> Environment:
+def environment(*packages: str) -> Environment:
+    """For pages of these packages beside the report's: the same figures, everything escaped and visible."""
+    loaders = [PackageLoader(package) for package in (*packages, "restoredrill.reports")]
     environment = Environment(
-        loader=PackageLoader("restoredrill.reports"),
+        loader=ChoiceLoader(loaders),
         autoescape=True,
         undefined=StrictUndefined,
         finalize=_finalize,
@@ -68,10 +80,11 @@ def _environment() -> Environment:
 
 
 @cache
-def _style_sheet() -> str:
-    environment = _environment()
-    assert environment.loader is not None  # it was given above
-    return environment.loader.get_source(environment, "report.css")[0]
+def style_sheet() -> str:
+    """What the report's page, and whoever shows its body, looks like."""
+    found = environment()
+    assert found.loader is not None  # it was given above
+    return found.loader.get_source(found, "report.css")[0]
 
 
 def _finalize(value: object) -> object:

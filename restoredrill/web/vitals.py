@@ -17,6 +17,7 @@ from restoredrill.web.safety.refusals import Refusal, answer
 STALE_TICKS = 12  # so many missed: whoever watches should start it anew
 STALE_LEAST_S = 120.0  # a tick may have much to do
 
+Alive = Callable[[], "Health"]
 Render = Callable[[str], tuple[bytes, str]]
 """render(accept): the figures, and what kind of content that is."""
 
@@ -40,7 +41,7 @@ def health(leads: bool, ticked_at: datetime, ticks_s: float, now: datetime) -> H
     )
 
 
-def routes(health: Callable[[], Health], render: Render | None) -> list[BaseRoute]:
+def routes(health: Alive, render: Render | None) -> list[BaseRoute]:
     """To be put into the application, behind the gate, which lets strangers ask for the first."""
 
     async def tell(_request: Request) -> Response:

@@ -257,6 +257,7 @@ def test_a_service_goes_on_with_an_open_drill_and_ends_what_is_overdue(ready: Ho
     over = job.model_copy(update={"deadline_at": job.started_at})
     ready.store.put(f"drills/{drill}/job.json", [over.model_dump_json(by_alias=True).encode()])
     old = overdue(ready.cloud)
+    (ready.folder / "schedules" / "_service.yaml").write_text("web: {listen: '127.0.0.1:0'}\n")
     served = start(REAL, "serve", cwd=ready.folder, env=ready.environment)
     try:
         wait_for(lambda: all(report.machine.swept_at for report in ready.journal.reports()))

@@ -177,7 +177,7 @@ class Host:
 
     def serve(self, **settings: Any) -> Command:
         """Start the service, which logs for people; `settings` are `_service.yaml`'s."""
-        document = {"log": {"format": "text"}, **settings}
+        document = {"log": {"format": "text"}, "web": {"listen": "127.0.0.1:0"}, **settings}
         (self.schedules / "_service.yaml").write_text(json.dumps(document, indent=2), encoding="utf-8")
         return self.start("serve")
 

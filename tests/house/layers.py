@@ -87,7 +87,7 @@ ARROWS: dict[str, tuple[str, ...]] = {
     "evidence": (*ADAPTER, "reports"),
     "messages": (*ADAPTER, *CONFIGURATION, "configuration", "reports"),
     "logs": (*VOCABULARY, "service_settings"),
-    "web": (*ADAPTER, *CONFIGURATION, "reports"),
+    "web": (*ADAPTER, *CONFIGURATION, "configuration", "reports"),
     # stories: no vendor, no adapter, only what a protocol says
     "telling": STORY,
     "following": (*STORY, "telling"),

@@ -4,11 +4,13 @@ from dataclasses import dataclass
 
 from restoredrill.cli.frame import Context
 from restoredrill.cli.serving import voices
+from restoredrill.cli.serving.dashboard import dashboard
 from restoredrill.cli.serving.rounds import Adopting, Reaping, Syncing, prune_history
 from restoredrill.cli.serving.service import Service
 from restoredrill.cli.serving.watch import Watch, write_metrics
 from restoredrill.controller import Rounds, Say
 from restoredrill.messages.telling import Messenger
+from restoredrill.web.serving import Dashboard
 
 REAP_EVERY_S = 600.0
 ADOPT_EVERY_S = 180.0
@@ -26,6 +28,7 @@ class Assembly:
     service: Service
     rounds: Rounds
     messenger: Messenger
+    dashboard: Dashboard
 
 
 def assembled(context: Context, say: Say) -> Assembly:
@@ -43,4 +46,9 @@ def assembled(context: Context, say: Say) -> Assembly:
         "textfile": (TEXTFILE_EVERY_S, lambda: write_metrics(service, watch)),
         **voices.rounds(service, messenger),
     }
-    return Assembly(service, Rounds(say, deeds), messenger)
+    try:
+        board = dashboard(context, service, watch, say)
+    except BaseException:
+        service.close()
+        raise
+    return Assembly(service, Rounds(say, deeds), messenger, board)
