@@ -12,9 +12,9 @@ from restoredrill.model import Verdict
 from restoredrill.records import DrillRow
 
 WIDTH, HEIGHT = 720, 220
-LEFT, RIGHT, TOP, BOTTOM = 76, 12, 14, 34
+LEFT, RIGHT, TOP, BOTTOM = 76, 26, 14, 34
 GRID_LINES = 4
-SHADES = 6  # of phases, in the style sheet
+SHADES = 8  # of phases, in the style sheet
 SECONDS = (1, 2, 5, 10, 15, 30, 60, 120, 300, 600, 900, 1800, 3600, 7200, 14400, 28800, 86400)
 
 
@@ -80,7 +80,7 @@ def phases(drills: Sequence[DrillRow], words: Callable[[float], str]) -> Chart |
         None if target_s is None else Tick(HEIGHT - BOTTOM - target_s * scale, f"target {words(target_s)}")
     )
     sums = [sum(row.phases_s.values()) for row in shown]
-    summary = f"{len(shown)} drills; the last one took {words(sums[-1])}, the longest {words(max(sums))}"
+    summary = f"{_drills(len(shown))}; the last one took {words(sums[-1])}, the longest {words(max(sums))}"
     places = [(LEFT + slot * (index + 0.5), _day(row.finished_at)) for index, row in enumerate(shown)]
     legend = tuple((kinds[name], name) for name in names)
     return Chart(
@@ -161,7 +161,7 @@ def calendar(drills: Sequence[DrillRow], today: date) -> Calendar:
         if day.day <= 7 and weekday == 0:
             months.append(Tick(x, f"{day:%b}"))
     wide, high = WEEKS * (CELL + GAP), 16 + 7 * (CELL + GAP)
-    return Calendar(tuple(days), tuple(months), wide, high, f"{counted} drills in half a year")
+    return Calendar(tuple(days), tuple(months), wide, high, f"{_drills(counted)} in half a year")
 
 
 def _worst(rows: Sequence[DrillRow]) -> str:
@@ -205,6 +205,10 @@ def _few(places: Sequence[tuple[float, str]]) -> tuple[Tick, ...]:
         if not kept or kept[-1].at - x > 84:
             kept.append(Tick(x, label))
     return tuple(reversed(kept))
+
+
+def _drills(count: int) -> str:
+    return "1 drill" if count == 1 else f"{count} drills"
 
 
 def _day(at: datetime) -> str:

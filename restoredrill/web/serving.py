@@ -31,7 +31,8 @@ class Dashboard:
         """Raises `UsageError` if it can't listen there."""
         host, _, port = settings.listen.rpartition(":")
         self._socket = _listening(host.strip("[]"), port)
-        self.url = f"{'https' if settings.tls_certificate else 'http'}://{settings.listen}"
+        scheme = "https" if settings.tls_certificate else "http"
+        self.url = f"{scheme}://{host}:{self._socket.getsockname()[1]}"
         options: dict[str, Any] = dict(SERVER_OPTIONS)
         if settings.tls_certificate and settings.tls_key:
             options |= {"ssl_certfile": settings.tls_certificate, "ssl_keyfile": settings.tls_key}
@@ -46,11 +47,6 @@ class Dashboard:
         )
         self._server = _Server(config)
         self._thread = threading.Thread(target=self._serve, name="dashboard", daemon=True)
-
-    @property
-    def port(self) -> int:
-        """Where it listens, also where the settings say 0."""
-        return int(self._socket.getsockname()[1])
 
     def start(self) -> None:
         """Answer from now on."""

@@ -23,7 +23,8 @@ drill: {cron: "0 0 1 1 *"}
 def host(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     (tmp_path / "schedules").mkdir()
     (tmp_path / "schedules" / "shop.yaml").write_text(FILE)
-    (tmp_path / "schedules" / "_service.yaml").write_text("log: {format: text}\nweb: {listen: '127.0.0.1:0'}\n")
+    service = "log: {format: text}\nweb: {listen: '127.0.0.1:0'}\n"
+    (tmp_path / "schedules" / "_service.yaml").write_text(service)
     monkeypatch.setenv("RESTOREDRILL_MACHINES", str(tmp_path / "machines"))
     return tmp_path
 

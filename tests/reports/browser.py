@@ -75,8 +75,8 @@ class Browser:
         found: dict[str, Any] = json.loads(line)
         return found
 
-    def show(self, page: Path, *, width: int, dark: bool = False, media: str = "screen") -> None:
-        """Open a file as a screen `width` pixels wide shows it."""
+    def show(self, page: Path | str, *, width: int, dark: bool = False, media: str = "screen") -> None:
+        """Open a file or an address as a screen `width` pixels wide shows it."""
         scheme = {"name": "prefers-color-scheme", "value": "dark" if dark else "light"}
         self.call("Emulation.setEmulatedMedia", media=media, features=[scheme])
         self.call(
@@ -87,7 +87,7 @@ class Browser:
             mobile=width < 600,
         )
         self.heard.clear()
-        self.call("Page.navigate", url=page.as_uri())
+        self.call("Page.navigate", url=page if isinstance(page, str) else page.as_uri())
         while not any(event.get("method") == "Page.loadEventFired" for event in self.heard):
             self.heard.append(self._next())
 

@@ -75,6 +75,9 @@ def _page(refusal: Refusal) -> str:
     return (
         '<!doctype html><html lang="en"><head><meta charset="utf-8">'
         '<meta name="viewport" content="width=device-width, initial-scale=1">'
-        f'<title>{title} - restoredrill</title><link rel="stylesheet" href="/static/style.css"></head>'
-        f'<body><main><h1>{title}</h1>{words}<p><a href="/">To the overview</a></p></main></body></html>'
+        f'<title>{title} - restoredrill</title><link rel="icon" href="/static/icon.svg">'
+        '<link rel="stylesheet" href="/static/report.css">'
+        '<link rel="stylesheet" href="/static/style.css"></head>'
+        f'<body class="board alone"><main><h1>{title}</h1>{words}'
+        '<p><a href="/">To the overview</a></p></main></body></html>'
     )

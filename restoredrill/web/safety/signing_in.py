@@ -116,8 +116,10 @@ def _page(request: Request, wanted: str, problem: str = "") -> str:
     return (
         '<!doctype html><html lang="en"><head><meta charset="utf-8">'
         '<meta name="viewport" content="width=device-width, initial-scale=1">'
-        '<title>Sign in - restoredrill</title><link rel="stylesheet" href="/static/style.css"></head>'
-        f'<body class="sign-in"><main><h1>Sign in</h1>{told}{body}</main></body></html>'
+        '<title>Sign in - restoredrill</title><link rel="icon" href="/static/icon.svg">'
+        '<link rel="stylesheet" href="/static/report.css">'
+        '<link rel="stylesheet" href="/static/style.css"></head>'
+        f'<body class="board alone"><main><h1>Sign in</h1>{told}{body}</main></body></html>'
     )
 
 
