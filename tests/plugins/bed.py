@@ -14,9 +14,11 @@ from tests.plugins.requirements import missing
 
 @pytest.hookimpl(tryfirst=True)
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """All that boots machines runs in one worker: a machine wants a processor of its own."""
+    """All that boots machines runs in one worker, or in the other one that a module asks for: a machine wants
+    a processor of its own.
+    """
     for item in items:
-        if "bed" in getattr(item, "fixturenames", ()):
+        if "bed" in getattr(item, "fixturenames", ()) and item.get_closest_marker("xdist_group") is None:
             item.add_marker(pytest.mark.xdist_group("bed"))
 
 

@@ -13,6 +13,8 @@ from tests.e2e.cloud.held import go_on, in_restore
 from tests.e2e.cloud.site import LIMIT_S, Site, report_of
 from tests.e2e.host import Command, eventually
 
+pytestmark = pytest.mark.xdist_group("bed-trouble")
+
 # What a kill is waited for: it leaves the drill's machine as the step's name says.
 Step = Callable[[Site, Command], object]
 

@@ -16,6 +16,8 @@ from tests.e2e.cloud.held import go_on, in_restore
 from tests.e2e.cloud.site import LIMIT_S, Site, report_of
 from tests.e2e.host import eventually
 
+pytestmark = pytest.mark.xdist_group("bed-trouble")
+
 SOON = {"boot_timeout": "90s", "silence": "15s"}
 
 
