@@ -6,6 +6,7 @@ secret: references are looked up by `resolve`, when they are used.
 """
 
 import contextlib
+import getpass
 import os
 import re
 import stat
@@ -266,6 +267,14 @@ def _encoded_spans(url: str) -> tuple[tuple[int, int], ...]:
 
 
 # The environment --------------------------------------------------------------------------------------------
+
+
+def user() -> str:
+    """Who asks, as the system knows them."""
+    try:
+        return getpass.getuser()
+    except (OSError, KeyError):  # no name for this number, as in many containers
+        return f"user {os.getuid()}"
 
 
 def state_directory() -> Path:

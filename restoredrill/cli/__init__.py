@@ -16,6 +16,7 @@ COMMANDS = {
     "drill": "restore a backup on a throwaway machine and check it",
     "report": "show past drills",
     "status": "is every database proven, and since when",
+    "queue": "what waits for the service, runs and was",
     "metrics": "what Prometheus may ask, alert rules, a Grafana dashboard",
     "serve": "run backups and drills by their cron lines",
     "leases": "list what lives, with age and cost",
