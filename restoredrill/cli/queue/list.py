@@ -22,9 +22,8 @@ def command(context: Context, past: int) -> Answer:
     with histories.opened(histories.settings(context)) as history:
         waiting, over = history.tasks.open(), history.tasks.past(limit=past)
     if not waiting and not over:
-        return Answer(
-            {"open": [], "past": []}, "nothing waits, runs or was: is `restoredrill serve` at work?"
-        )
+        words = "nothing waits, runs or was: is `restoredrill serve` at work?"
+        return Answer({"open": [], "past": []}, words)
     now = clock.utcnow()
     table = Table("state", "what", "due", "id", "why", box=None)
     for task in (*waiting, *over):
