@@ -25,6 +25,7 @@ COMMANDS = {
     "history": "look after the index of past drills, backups and tasks",
     "password": "make the hash of a password for the dashboard",
     "notify": "try whether messages arrive",
+    "deploy": "print a systemd unit, or a Containerfile",
     "prune": "delete backups that `keep` does not name",
     "schema": "print the JSON Schema of a file",
     "agent": "build and publish what throwaway machines run",

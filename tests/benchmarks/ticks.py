@@ -1,8 +1,8 @@
 """What a tick of the service costs: `python -m tests.benchmarks.ticks [--databases N] [--under-way N]`.
 
 The same controller beside few databases and beside many, each with as many tasks under way as wait, on SQLite
-and, where HISTORY names one, on PostgreSQL: medians, and the ratio of the two. Then one look at the emulated EC2
-for as many drills as are under way: how many calls that takes.
+and, where HISTORY names one, on PostgreSQL: medians, and the ratio. Then one look at the emulated EC2 for as
+many drills as are under way: how many calls that takes.
 """
 
 import argparse
@@ -144,7 +144,7 @@ def _cloud(drills: int) -> int:
         cloud = Cloud(server)
         os.environ |= cloud.environment
         ids = [make_id(NOW, f"{number:08x}") for number in range(drills)]
-        for one in ids:
+        for number, one in enumerate(ids):
             tags = [
                 {"Key": "restoredrill:errand", "Value": one},
                 {"Key": "restoredrill:expires-at", "Value": "2036-01-01T00:00:00Z"},

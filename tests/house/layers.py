@@ -86,6 +86,7 @@ ARROWS: dict[str, tuple[str, ...]] = {
     "history": ADAPTER,
     "evidence": (*ADAPTER, "reports"),
     "messages": (*ADAPTER, *CONFIGURATION, "configuration", "reports"),
+    "deploy": (),
     "logs": (*VOCABULARY, "service_settings"),
     "web": (*ADAPTER, *CONFIGURATION, "configuration", "reports"),
     # stories: no vendor, no adapter, only what a protocol says
