@@ -1,6 +1,9 @@
 """What every section of a file in `schedules/` has in common."""
 
+from typing import Any
+
 from pydantic import BaseModel, ConfigDict
+from pydantic.json_schema import GenerateJsonSchema
 
 
 def not_empty(items: tuple[str, ...] | None) -> tuple[str, ...] | None:
@@ -21,3 +24,16 @@ class Section(BaseModel):
     """Base of everything in a file: nothing unknown, nothing changed later."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")
+
+
+class _Plainly(GenerateJsonSchema):
+    """Without a title for every field, which only repeats its name."""
+
+    def field_title_should_be_set(self, schema: Any) -> bool:
+        return False
+
+
+def schema_of(file: type[BaseModel], title: str) -> dict[str, Any]:
+    """The JSON Schema (draft 2020-12) of a file."""
+    schema = file.model_json_schema(schema_generator=_Plainly)
+    return {"$schema": GenerateJsonSchema.schema_dialect, **schema, "title": title}

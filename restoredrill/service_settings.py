@@ -1,11 +1,11 @@
 """What `schedules/_service.yaml` may say: restoredrill itself, beside the databases it looks after."""
 
 import ipaddress
-from typing import Annotated, Literal
+from typing import Annotated, Any, Literal
 
 from pydantic import AfterValidator, Field, model_validator
 
-from restoredrill.sections import Section
+from restoredrill.sections import Section, schema_of
 from restoredrill.values import (
     AbsolutePath,
     Count,
@@ -170,3 +170,8 @@ class ServiceSettings(Section):
     evidence: EvidenceSettings = EvidenceSettings()
     ticks_s: Duration = Field(5.0, alias="ticks", json_schema_extra={"default": "5s"})
     retry_inconclusive: Count = 0  # so many times, a drill that could not find out is tried again
+
+
+def json_schema() -> dict[str, Any]:
+    """The shape of `_service.yaml` (draft 2020-12)."""
+    return schema_of(ServiceSettings, "restoredrill as a service")

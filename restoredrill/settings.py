@@ -14,13 +14,12 @@ from pydantic import (
     StringConstraints,
     model_validator,
 )
-from pydantic.json_schema import GenerateJsonSchema
 
 from restoredrill import secret
 from restoredrill.check_settings import CheckEntry
 from restoredrill.ec2_settings import Ec2Settings
 from restoredrill.model import CheckSpec, FingerprintLevel, IgnoreSpec, VaultSpec
-from restoredrill.sections import Section, not_empty, something
+from restoredrill.sections import Section, not_empty, schema_of, something
 from restoredrill.values import (
     AbsolutePath,
     Count,
@@ -290,18 +289,6 @@ class DatabaseConfig(DatabaseFile):
     name: Annotated[str, StringConstraints(pattern=rf"^{NAME_PATTERN}$", max_length=100)]
 
 
-class _Plainly(GenerateJsonSchema):
-    """Without a title for every field, which only repeats its name."""
-
-    def field_title_should_be_set(self, schema: Any) -> bool:
-        return False
-
-
 def json_schema() -> dict[str, Any]:
     """The shape of one file (draft 2020-12). What spans sections, only `validate` sees."""
-    schema = DatabaseFile.model_json_schema(schema_generator=_Plainly)
-    return {
-        "$schema": GenerateJsonSchema.schema_dialect,
-        **schema,
-        "title": "A database that restoredrill protects",
-    }
+    return schema_of(DatabaseFile, "A database that restoredrill protects")

@@ -7,6 +7,7 @@ from restoredrill.advice import advise
 from restoredrill.cli.frame import Answer, Context
 from restoredrill.cli.frame import command as new_command
 from restoredrill.durations import format_duration
+from restoredrill.service_settings import FILE, ServiceSettings
 from restoredrill.settings import BackupSettings, DatabaseConfig, DrillSettings
 
 
@@ -14,11 +15,19 @@ from restoredrill.settings import BackupSettings, DatabaseConfig, DrillSettings
 def command(context: Context) -> Answer:
     """Check all files. Needs no network and no secrets; says which of those are not set here."""
     databases = context.databases()
+    service = config.service(context.schedules)
     advice = {name: advise(database, config.unset) for name, database in databases.items()}
-    return Answer(
-        {"databases": [_document(database, advice[name]) for name, database in databases.items()]},
-        "\n".join(line for name, database in databases.items() for line in _lines(database, advice[name])),
-    )
+    lines = [line for name, database in databases.items() for line in _lines(database, advice[name])]
+    document = {
+        "databases": [_document(database, advice[name]) for name, database in databases.items()],
+        "service": {"set": sorted(service.model_fields_set)},
+    }
+    return Answer(document, "\n".join([*lines, *_own(service)]))
+
+
+def _own(service: ServiceSettings) -> list[str]:
+    """What `_service.yaml` settles; nothing where there is none."""
+    return [f"{FILE}: ok ({', '.join(sorted(service.model_fields_set))})"] if service.model_fields_set else []
 
 
 def _document(database: DatabaseConfig, advice: tuple[str, ...]) -> dict[str, Any]:

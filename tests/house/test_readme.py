@@ -3,6 +3,7 @@
 import re
 from typing import Any
 
+from restoredrill import service_settings
 from restoredrill.cli import COMMANDS
 from restoredrill.errors import Exit
 from restoredrill.settings import json_schema
@@ -46,6 +47,12 @@ def resolved(field: dict[str, Any], definitions: dict[str, Any]) -> dict[str, An
     options = [field, *field.get("anyOf", []), *field.get("allOf", [])]
     reference = next((option["$ref"] for option in options if "$ref" in option), None)
     return {} if reference is None else definitions[reference.rsplit("/", 1)[-1]]
+
+
+def test_every_setting_of_the_service_is_there_and_no_other() -> None:
+    schema = service_settings.json_schema()
+    told = {row[0].strip("`") for row in table("setting")}
+    assert told == keys(schema, schema["$defs"])
 
 
 def test_every_key_of_a_file_is_there_and_no_other() -> None:
