@@ -374,6 +374,8 @@ class Rounds:
         while not self._stopped.is_set():
             try:
                 deed()
-            except (RestoredrillError, OSError) as error:  # the next round must come whatever this one met
+            except (RestoredrillError, OSError) as error:
                 self._say(f"{name}: {error}")
+            except Exception as error:  # the next round must come whatever this one met
+                self._say(f"{name}: unexpected {type(error).__name__}: {error}", level="error")
             self._stopped.wait(every_s)

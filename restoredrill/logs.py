@@ -23,6 +23,7 @@ from restoredrill.service_settings import LogSettings
 STDERR = "stderr"
 QUEUED_AT_MOST = 10_000  # lines for a server that does not take them
 PATIENCE_S = 2.0  # for a server to connect and to take a line
+LAST_WORDS_S = 1.0  # for what is queued, when the service ends
 PAUSE_S = 1.0  # until one that is away is tried again
 APP_NAME = "restoredrill"
 
@@ -152,7 +153,7 @@ class Syslog:
             self._lines.put_nowait(None)
         except queue.Full:
             return
-        self._thread.join(PATIENCE_S)
+        self._thread.join(LAST_WORDS_S)
 
     def _send(self) -> None:
         connection: _Connection | None = None

@@ -25,7 +25,7 @@ from sqlalchemy.exc import SQLAlchemyError
 
 from restoredrill.controller import Run
 from restoredrill.cron import normalise_cron
-from restoredrill.errors import RestoredrillError, UsageError
+from restoredrill.errors import UsageError
 from restoredrill.records import Kind
 from restoredrill.service_settings import Blackout
 
@@ -74,7 +74,7 @@ class Queueing(BaseExecutor):  # type: ignore[misc]
         while True:
             try:
                 _due[0](job.args[0], run_times[-1])
-            except (RestoredrillError, OSError) as error:
+            except Exception as error:  # APScheduler would swallow it, and count the time as done
                 self._say(f"{job.id}: can't be queued: {error}")
             else:
                 self.stuck = False
@@ -176,6 +176,12 @@ def trigger(run: Run) -> BaseTrigger:
         for fields in normalise_cron(run.cron)
     ]
     return triggers[0] if len(triggers) == 1 else OrTrigger(triggers)
+
+
+def next_time(run: Run, now: datetime) -> datetime | None:
+    """When it comes next by its line. Pure."""
+    found: datetime | None = trigger(run).get_next_fire_time(None, now)
+    return found
 
 
 def closed(blackouts: Sequence[Blackout], now: datetime) -> dict[Kind, datetime]:

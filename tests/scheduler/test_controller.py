@@ -299,3 +299,19 @@ def test_rounds_go_on_whatever_one_of_them_meets_and_end_when_told() -> None:
         assert walked.acquire(timeout=60)
     rounds.stop()
     assert set(lines) == {"sync: list drills: no answer"}
+
+
+def test_a_round_that_meets_what_nobody_thought_of_comes_again() -> None:
+    walked = threading.Semaphore(0)
+    lines: list[str] = []
+
+    def deed() -> None:
+        walked.release()
+        raise ZeroDivisionError("no such number")
+
+    rounds = Rounds(lambda event, **facts: lines.append(event), {"alarms": (0.01, deed)})
+    rounds.start()
+    for _ in range(3):
+        assert walked.acquire(timeout=60)
+    rounds.stop()
+    assert lines[0] == "alarms: unexpected ZeroDivisionError: no such number"

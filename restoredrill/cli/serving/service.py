@@ -21,7 +21,7 @@ from restoredrill.machines.children import Children, lock
 from restoredrill.records import Task
 from restoredrill.scheduler import Schedule
 
-PATIENCE_S = 7.0  # for what runs to clean up after SIGTERM; the whole of it ends within 10
+PATIENCE_S = 6.0  # for what runs to clean up after SIGTERM; the whole of it ends within 10
 LAST_WORDS_S = 1.5  # and then for what became of it to be written down
 SCHEDULE = "schedule.sqlite"
 
@@ -68,10 +68,6 @@ class Service:
     def wake(self) -> None:
         """Let the next step come now."""
         self._woken.set()
-
-    def upcoming(self) -> tuple[tuple[Run, datetime], ...]:
-        """What will be queued when, the next first; nothing where another process leads."""
-        return () if self._schedule is None else self._schedule.upcoming()
 
     def step(self, *, reread: bool = False) -> None:
         """Look at the files, at who leads, and do what is next. A history that does not answer is said, and

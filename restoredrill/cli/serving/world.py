@@ -8,6 +8,7 @@ from restoredrill.cli import drill
 from restoredrill.cli.frame import Context
 from restoredrill.cli.places import Place, each, places
 from restoredrill.cli.serving.crew import Quietly
+from restoredrill.cli.serving.orders import planned
 from restoredrill.cli.serving.service import Service
 from restoredrill.configuration import Loaded
 from restoredrill.controller import Say
@@ -17,6 +18,7 @@ from restoredrill.machines import local
 from restoredrill.machines.local import LocalMachine
 from restoredrill.model import Event, Lease, Report
 from restoredrill.records import Kind, Task, TaskState
+from restoredrill.scheduler import next_time
 from restoredrill.vault.journal import VaultJournal
 from restoredrill.vault.tasks import VaultTasks
 from restoredrill.web.desk import Planned
@@ -131,7 +133,9 @@ class ServiceDesk:
 
     def upcoming(self, database: str) -> Sequence[tuple[Kind, datetime]]:
         """See `Desk.upcoming`."""
-        return [(run.kind, at) for run, at in self._service.upcoming() if run.database == database]
+        runs = planned({database: self._service.vaults.database(database)})
+        found = [(run.kind, at) for run in runs if (at := next_time(run, clock.utcnow())) is not None]
+        return sorted(found, key=lambda one: one[1])
 
     def plan(self, database: str, backup: str | None, machine: str | None, keep_s: float | None) -> Planned:
         """See `Desk.plan`."""
