@@ -25,6 +25,7 @@ SCREENSHOTS = REPOSITORY / "build" / "screenshots"
 VIEWS = {"light": (1280, False), "dark": (1280, True), "phone": (375, False)}
 PATIENCE_S = 90.0
 YEARLY = "0 0 1 1 *"
+PLANTED = "hunter2-of-the-pager"
 TEXT = "document.readyState == 'complete' ? location.pathname + ' ' + document.body.innerText : ''"
 
 
@@ -41,7 +42,9 @@ def browser() -> Iterator[Browser]:
 def service(host: Host, shop: Shop, taken: Taken) -> Iterator[Command]:
     """Two databases: one with a good backup, one without any."""
     yearly = {"cron": YEARLY}
-    host.protect("shop", shop.url, host.folder / "vault", drill=yearly, backup=yearly)
+    host.environment["PEOPLE"] = f"json://somebody:{PLANTED}@127.0.0.1:9/{PLANTED}"
+    told = [{"url": "${PEOPLE}", "on": ["passed", "failed"]}]
+    host.protect("shop", shop.url, host.folder / "vault", drill=yearly, backup=yearly, notify=told)
     host.protect("empty.one", None, host.folder / "nothing", drill=yearly)
     taken.put(host.store("shop"))
     served = host.serve(ticks="1s")
@@ -49,6 +52,7 @@ def service(host: Host, shop: Shop, taken: Taken) -> Iterator[Command]:
     served.send(signal.SIGTERM)
     assert served.end().code == 0, served.err
     assert "Traceback" not in served.err
+    assert PLANTED not in served.err
 
 
 @pytest.fixture
@@ -101,6 +105,7 @@ def looked_at(browser: Browser, address: str, name: str) -> None:
         browser.screenshot(SCREENSHOTS / f"dashboard-{name}-{view}.png")
         heard: list[Any] = [event for event in browser.heard if event.get("method") in SPOKEN_UP]
         assert heard == [], (name, view)
+        assert PLANTED not in browser.ask("document.documentElement.outerHTML")
         browser.call("Page.setBypassCSP", enabled=True)  # for axe alone, which puts style into the page
         browser.ask(f"{axe};0")
         found = browser.ask(
@@ -136,6 +141,9 @@ def test_a_drill_is_run_by_hand_and_every_page_shows_it(browser: Browser, host: 
         looked_at(browser, f"{place}{address}", name)
     assert "run drill" in wait_for(browser, f"{place}/activity", "operator")
     assert host.reports("shop")[0].drill == drill.rpartition("/")[2]
+    for address in ("databases", "databases/shop", "alarms", "tasks", "leases", "openapi.json"):
+        browser.show(f"{place}/api/{address}", width=1280)
+        assert PLANTED not in wait(browser, lambda text: "{" in text)
 
 
 def test_a_drill_that_fails_says_so_on_every_page(browser: Browser, host: Host, place: str) -> None:
