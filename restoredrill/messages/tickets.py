@@ -18,7 +18,7 @@ from restoredrill.records import Notice
 from restoredrill.reports import reading
 from restoredrill.service_settings import TicketSettings
 
-NO_RULE = "CHECK_FAILED"  # of a drill that failed by a check of the user's own, which has no rule
+OF_A_CHECK = "CHECK_FAILED"  # of a drill that failed by a check of the user's own, which has no rule
 _KEY = "ticket"
 
 
@@ -32,7 +32,7 @@ def _rule(report: Report) -> str:
     if report.verdict is not Verdict.FAILED:
         return ""
     failing = (one for one in reading.open_findings(report) if one.severity.fails)
-    return next((trouble.rule for trouble in reading.troubles(failing)), NO_RULE)
+    return next((trouble.rule for trouble in reading.troubles(failing)), OF_A_CHECK)
 
 
 def desk(reveal: Reveal) -> Desk:
