@@ -13,7 +13,7 @@ from restoredrill.cli.serving.books import VaultBooks
 from restoredrill.cli.serving.crew import Crew
 from restoredrill.cli.serving.orders import FileOrders, planned
 from restoredrill.cli.serving.places import Vaults
-from restoredrill.configuration import Configuration
+from restoredrill.configuration import Configuration, Loaded
 from restoredrill.controller import Controller, Hook, Run, Say
 from restoredrill.errors import RestoredrillError, UsageError
 from restoredrill.history.database import DatabaseHistory
@@ -62,6 +62,7 @@ class Service:
             self.wake,
         )
         self._schedule: Schedule | None = None
+        self._settled: Loaded | None = None  # the files that the schedule is of
         self._woken = threading.Event()
         self.leads = False
 
@@ -78,7 +79,7 @@ class Service:
             problem = self.configuration.current.problem
             if changed:
                 self._say("files read again" if problem is None else f"files not taken over: {problem}")
-            self._lead(self.history.lead(), changed)
+            self._lead(self.history.lead())
             self.controller.tick()
             self.ticked_at = clock.utcnow()
         except (RestoredrillError, OSError) as error:
@@ -101,19 +102,21 @@ class Service:
         """Let go of history and state."""
         self._open.close()
 
-    def _lead(self, leads: bool, changed: bool) -> None:
+    def _lead(self, leads: bool) -> None:
         if leads != self.leads:
             self._say("leads" if leads else "another one leads")
         self.leads = leads
-        runs = planned(self.configuration.current.databases)
+        current = self.configuration.current
         if not leads:
             if self._schedule is not None:
                 self._schedule.stop()
-            self._schedule = None
-        elif self._schedule is None:
-            self._begin(runs)
-        elif changed:
-            self._schedule.settle(runs)
+            self._schedule = self._settled = None
+        elif self._settled is not current:  # also where the last try to settle it failed
+            if self._schedule is None:
+                self._begin(planned(current.databases))
+            else:
+                self._schedule.settle(planned(current.databases))
+            self._settled = current
 
     def _begin(self, runs: Sequence[Run]) -> None:
         store = self.history.shared
