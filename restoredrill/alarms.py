@@ -89,30 +89,42 @@ def _database(database: DatabaseConfig, seen: Seen, tasks: Sequence[Task], now: 
         yield from _never_fired(database, kind, seen, now)
 
 
+def allowed_s(named_s: float | None, cron: str | None) -> float | None:
+    """How long silence may last: as the file says, else by the longest pause of its cron line; None: for
+    ever, of what is done by hand only. Pure.
+    """
+    return named_s or (None if cron is None else GAPS * longest_gap_s(cron))
+
+
 def _no_backup(database: DatabaseConfig, stands: Standing, since: datetime, now: datetime) -> Iterator[Alarm]:
-    section = database.backup
-    line = None if section is None or section.cron is None else longest_gap_s(section.cron)
-    allowed_s = database.alarms.no_backup_for_s or (None if line is None else GAPS * line)
-    newest = stands.newest_backup
+    newest, name = stands.newest_backup, database.name
+    allowed = allowed_s(database.alarms.no_backup_for_s, _cron(database, "backup"))
     last_at = since if newest is None else newest.taken_at
-    if allowed_s is not None and (now - last_at).total_seconds() > allowed_s:
-        what = "there is no backup yet" if newest is None else "there is no newer backup"
-        words = f"{what} for {format_duration(_whole_hours(now - last_at))}"
-        hint = f"`restoredrill backup {database.name}` takes one and says what is in the way"
-        yield _alarm(f"no_backup:{database.name}", database.name, Severity.CRITICAL, words, hint, last_at)
+    what = "there is no backup yet" if newest is None else "there is no newer backup"
+    hint = f"`restoredrill backup {name}` takes one and says what is in the way"
+    yield from _silence(f"no_backup:{name}", name, allowed, last_at, what, hint, now)
 
 
 def _no_pass(database: DatabaseConfig, stands: Standing, since: datetime, now: datetime) -> Iterator[Alarm]:
-    section = database.drill
-    line = None if section is None or section.cron is None else longest_gap_s(section.cron)
-    allowed_s = database.alarms.no_pass_for_s or (None if line is None else GAPS * line)
-    passed = stands.last_pass
+    passed, name = stands.last_pass, database.name
+    allowed = allowed_s(database.alarms.no_pass_for_s, _cron(database, "drill"))
     last_at = since if passed is None else passed.finished_at
-    if allowed_s is not None and (now - last_at).total_seconds() > allowed_s:
-        what = "no drill has passed yet" if passed is None else "no drill has passed"
+    what = "no drill has passed yet" if passed is None else "no drill has passed"
+    hint = f"`restoredrill report {name}` says why"
+    yield from _silence(f"no_pass:{name}", name, allowed, last_at, what, hint, now)
+
+
+def _silence(
+    key: str, name: str, allowed: float | None, last_at: datetime, what: str, hint: str, now: datetime
+) -> Iterator[Alarm]:
+    if allowed is not None and (now - last_at).total_seconds() > allowed:
         words = f"{what} for {format_duration(_whole_hours(now - last_at))}"
-        hint = f"`restoredrill report {database.name}` says why"
-        yield _alarm(f"no_pass:{database.name}", database.name, Severity.CRITICAL, words, hint, last_at)
+        yield _alarm(key, name, Severity.CRITICAL, words, hint, last_at)
+
+
+def _cron(database: DatabaseConfig, kind: Kind) -> str | None:
+    section = database.section(kind)
+    return None if section is None else section.cron
 
 
 def _last_drill(stands: Standing) -> Iterator[Alarm]:
@@ -135,7 +147,7 @@ def _last_drill(stands: Standing) -> Iterator[Alarm]:
 
 
 def _never_ended(database: DatabaseConfig, task: Task, now: datetime) -> Iterator[Alarm]:
-    section = database.drill if task.kind == "drill" else database.backup
+    section = database.section(task.kind)
     if task.state is not TaskState.RUNNING or task.started_at is None or section is None:
         return
     end_at = task.started_at + timedelta(seconds=section.deadline_s)
@@ -148,13 +160,13 @@ def _never_ended(database: DatabaseConfig, task: Task, now: datetime) -> Iterato
 
 def _never_fired(database: DatabaseConfig, kind: Kind, seen: Seen, now: datetime) -> Iterator[Alarm]:
     """Nothing was queued for longer than its line ever pauses."""
-    section = database.drill if kind == "drill" else database.backup
-    if section is None or section.cron is None:
+    cron = _cron(database, kind)
+    if cron is None:
         return
     since = seen.since.get(database.name, now)
     queued_at = max(seen.queued.get((database.name, kind), since), since)
     late = timedelta(seconds=seen.loaded.service.jitter_s) + OVERDUE
-    if now > queued_at + timedelta(seconds=longest_gap_s(section.cron)) + late:
+    if now > queued_at + timedelta(seconds=longest_gap_s(cron)) + late:
         words = f"no {kind} was queued since {queued_at:%Y-%m-%d %H:%M} UTC, though its cron line has come"
         hint = "is the host's clock right, and can the schedule be stored? the log of `serve` says"
         yield _alarm(f"unfired:{kind}:{database.name}", database.name, Severity.HIGH, words, hint, queued_at)

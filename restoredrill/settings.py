@@ -19,6 +19,7 @@ from restoredrill import secret
 from restoredrill.check_settings import CheckEntry
 from restoredrill.ec2_settings import Ec2Settings
 from restoredrill.model import CheckSpec, FingerprintLevel, IgnoreSpec, VaultSpec
+from restoredrill.records import Kind
 from restoredrill.sections import Section, not_empty, schema_of, something
 from restoredrill.values import (
     AbsolutePath,
@@ -250,6 +251,10 @@ class DatabaseFile(Section):
     machines: MachinesSettings = MachinesSettings()
     notify: tuple[NotifySettings, ...] = ()
     alarms: AlarmSettings = AlarmSettings()
+
+    def section(self, kind: Kind) -> BackupSettings | DrillSettings | None:
+        """What it says of backups, or of drills; None: nothing, so there are none."""
+        return self.drill if kind == "drill" else self.backup
 
     @model_validator(mode="after")
     def _makes_sense(self) -> "DatabaseFile":

@@ -6,9 +6,10 @@ from datetime import datetime, timedelta
 from typing import Any
 
 from restoredrill import clock
+from restoredrill.cli import places
 from restoredrill.cli.frame import Answer, Context
 from restoredrill.cli.frame import command as new_command
-from restoredrill.cli.places import Unseen, each, places, region_option
+from restoredrill.cli.places import Unseen, region_option
 from restoredrill.errors import Exit
 from restoredrill.model import Lease
 from restoredrill.reports import units
@@ -38,8 +39,8 @@ def command(context: Context, regions: tuple[str, ...]) -> Answer:
 
     Exit status 4: something outlived its lease; 3: a place could not be looked at.
     """
-    seen, unseen = each(places(context, regions), lambda place: place.estate().leases())
-    living = at(clock.utcnow(), (lease for some in seen for lease in some))
+    leases, unseen = places.living(context, regions)
+    living = at(clock.utcnow(), leases)
     status = Exit.PASSED
     if unseen:
         status = Exit.INCONCLUSIVE

@@ -16,6 +16,7 @@ from restoredrill.aws.session import Reach
 from restoredrill.cli.frame import Context
 from restoredrill.errors import RestoredrillError, UsageError
 from restoredrill.machines.local import LocalMachine
+from restoredrill.model import Lease
 from restoredrill.protocols import Estate
 from restoredrill.settings import DatabaseConfig
 
@@ -133,3 +134,9 @@ def each(found: Iterable[Place], look: Callable[[Place], T]) -> tuple[tuple[T, .
             hint = f" ({error.hint})" if error.hint else ""
             unseen.append(Unseen(place.name, f"{error}{hint}"))
     return tuple(seen), tuple(unseen)
+
+
+def living(context: Context, regions: Sequence[str] = ()) -> tuple[tuple[Lease, ...], tuple[Unseen, ...]]:
+    """Every machine that lives in any of these places, and the places that could not be looked at."""
+    seen, unseen = each(places(context, regions), lambda place: place.estate().leases())
+    return tuple(lease for some in seen for lease in some), unseen

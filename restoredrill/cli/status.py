@@ -8,7 +8,7 @@ import click
 from rich.table import Table
 
 from restoredrill import clock, wiring
-from restoredrill.alarms import GAPS
+from restoredrill.alarms import GAPS, allowed_s
 from restoredrill.cli.frame import Answer, Context
 from restoredrill.cli.frame import command as new_command
 from restoredrill.cron import longest_gap_s
@@ -146,10 +146,10 @@ def _service(database: DatabaseConfig, one: Standing, now: datetime) -> nagios_l
     )
 
 
-def _limit(age_s: float | None, allowed_s: float | None, cron: str | None) -> nagios_line.Limit:
+def _limit(age_s: float | None, named_s: float | None, cron: str | None) -> nagios_line.Limit:
     """Critical where `serve` rings an alarm, a warning where a time was missed."""
-    gap_s = None if cron is None else longest_gap_s(cron)
-    critical_s = allowed_s or (None if gap_s is None else GAPS * gap_s)
+    critical_s = allowed_s(named_s, cron)
     if critical_s is None:
         return nagios_line.Limit(age_s)
+    gap_s = None if cron is None else longest_gap_s(cron)
     return nagios_line.Limit(age_s, min(critical_s, (gap_s or critical_s / GAPS) + MISSED_S), critical_s)

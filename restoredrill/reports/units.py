@@ -89,6 +89,12 @@ def timestamp(at: datetime) -> str:
     return f"{at.astimezone(UTC):%Y-%m-%dT%H:%M:%SZ}"
 
 
+def ago(at: datetime, now: datetime) -> str:
+    """`2 h ago`, or `in 2 h`."""
+    seconds = (now - at).total_seconds()
+    return f"{duration(seconds)} ago" if seconds >= 0 else f"in {duration(-seconds)}"
+
+
 def minute(at: datetime) -> str:
     """For headings: `2026-09-23 03:15 UTC`."""
     return f"{at.astimezone(UTC):%Y-%m-%d %H:%M} UTC"

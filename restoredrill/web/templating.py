@@ -39,15 +39,10 @@ def _environment() -> Environment:
     return environment
 
 
-def _ago(at: datetime, now: datetime) -> str:
-    seconds = (now - at).total_seconds()
-    return f"{units.duration(seconds)} ago" if seconds >= 0 else f"in {units.duration(-seconds)}"
-
-
 _FILTERS: Mapping[str, Any] = {
     "money": units.money,
     "percent": units.percent,
-    "ago": _ago,
+    "ago": units.ago,
     "count": lambda number: f"{number:,}",
     "visible_lines": lambda text: escape(visible(text, keep_newlines=True)),
 }

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from restoredrill.cli.serving.rounds import forsaken
+from restoredrill.cli.serving.crew import forsaken
 from tests.cli.programs import LIMIT_S, REAL, run, start
 from tests.stories.samples import cloud_job
 

@@ -19,7 +19,7 @@ from restoredrill.records import ON_DEMAND, Kind, Task
 def command(context: Context, name: str, kind: Kind) -> Answer:
     """Queue a backup or a drill of NAME: `serve` begins it before all that a schedule wants."""
     database = context.database(name)
-    if (database.drill if kind == "drill" else database.backup) is None:
+    if database.section(kind) is None:
         raise UsageError("queue", f"a {kind} of {name}", f"its file has no {kind} section", hint="add one")
     now = clock.utcnow()
     task = Task(

@@ -1,7 +1,5 @@
 """`restoredrill queue list`: what waits, runs and was, with why."""
 
-from datetime import datetime
-
 import click
 from rich.table import Table
 
@@ -27,16 +25,11 @@ def command(context: Context, past: int) -> Answer:
     now = clock.utcnow()
     table = Table("state", "what", "due", "id", "why", box=None)
     for task in (*waiting, *over):
-        what = f"{task.kind} {task.database}"
-        table.add_row(task.outcome or task.state.value, what, _ago(task.due_at, now), task.id, _why(task))
+        what, due = f"{task.kind} {task.database}", units.ago(task.due_at, now)
+        table.add_row(task.outcome or task.state.value, what, due, task.id, _why(task))
     return Answer({"open": waiting, "past": over}, table)
 
 
 def _why(task: Task) -> str:
     asker = f" (asked for by {task.asker or 'a person'})" if task.asked_by == "person" else ""
     return f"{task.reason}{asker}".strip()
-
-
-def _ago(at: datetime, now: datetime) -> str:
-    seconds = (now - at).total_seconds()
-    return f"{units.duration(seconds)} ago" if seconds >= 0 else f"in {units.duration(-seconds)}"

@@ -6,7 +6,7 @@ import contextlib
 import json
 from collections.abc import Iterator
 from dataclasses import dataclass
-from datetime import timedelta
+from datetime import datetime, timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -18,11 +18,12 @@ from restoredrill.controller import STOPPED, UNSETTLED, Result, Say
 from restoredrill.errors import Exit, RestoredrillError, VaultMissing
 from restoredrill.machines.children import Children
 from restoredrill.machines.local import end_machine
-from restoredrill.model import Report
+from restoredrill.model import Job, Report
 from restoredrill.process import Finished
 from restoredrill.records import Task
 from restoredrill.vault.catalog import VaultBackups
 from restoredrill.vault.journal import VaultJournal
+from restoredrill.vault.layout import backup_folder
 
 if TYPE_CHECKING:
     from restoredrill.protocols import Progress
@@ -89,7 +90,7 @@ class Crew:
             return None if report is None else of_report(report)
         if task.host != self._host:  # somebody may be following it there
             touched_at = journal.touched_at(task.id)
-            while touched_at is not None and clock.utcnow() < min(job.deadline_at, touched_at + QUIET_FOR):
+            while not forsaken(job, touched_at, clock.utcnow()):
                 clock.sleep(LOOK_S * 10)
                 touched_at = journal.touched_at(task.id)
         return of_report(drill.go_on(self._context, database, task.id, leaves=True))
@@ -115,7 +116,7 @@ class Crew:
         """
         database = self._vaults.database(task.database)
         if task.host != self._host and task.started_at is not None:
-            section = database.drill if task.kind == "drill" else database.backup
+            section = database.section(task.kind)
             lasts = GRACE if section is None else GRACE + timedelta(seconds=section.deadline_s)
             while clock.utcnow() < task.started_at + lasts:
                 clock.sleep(LOOK_S * 10)
@@ -144,10 +145,17 @@ class Crew:
         begun = home.exists()
         end_machine(home)
         store = wiring.vault(database, "backup")
-        begun = begun or next(store.list(f"backups/{task.id}/"), None) is not None
+        begun = begun or next(store.list(backup_folder(task.id)), None) is not None
         with contextlib.suppress(RestoredrillError):  # it may write and not delete: prune does it then
             VaultBackups(store).discard(task.id)
         return Result(STOPPED, "its process died; what there was of it is discarded") if begun else None
+
+
+def forsaken(job: Job, touched_at: datetime | None, now: datetime) -> bool:
+    """Is it worth going on with? Not while its machine speaks: it needs nobody, and somebody at another host
+    may be following it. Pure.
+    """
+    return now > job.deadline_at or touched_at is None or now - touched_at > QUIET_FOR
 
 
 def _key(task: Task) -> str:

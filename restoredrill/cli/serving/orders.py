@@ -49,7 +49,7 @@ class FileOrders:
 
     def _asked(self, loaded: Loaded, task: Task) -> Asked | None:
         database = loaded.databases.get(task.database)
-        section = None if database is None else database.drill if task.kind == "drill" else database.backup
+        section = None if database is None else database.section(task.kind)
         if section is None:
             return None
         provider = task.machine or section.machine

@@ -1,11 +1,11 @@
 """What the service does again and again beside its steps."""
 
-from datetime import datetime, timedelta
+from datetime import timedelta
 
 from restoredrill import clock
 from restoredrill.cli import reap
 from restoredrill.cli.frame import Context
-from restoredrill.cli.serving.crew import QUIET_FOR
+from restoredrill.cli.serving.crew import forsaken
 from restoredrill.cli.serving.service import Service
 from restoredrill.controller import Say
 from restoredrill.errors import RestoredrillError
@@ -90,13 +90,6 @@ class Adopting:
         if self._service.history.tasks.get(job.drill) is None and self._service.history.tasks.add(task):
             self._say(f"drill {job.database}: adopted", id=job.drill, database=job.database)
             self._service.wake()
-
-
-def forsaken(job: Job, touched_at: datetime | None, now: datetime) -> bool:
-    """Is it worth going on with? Not while its machine speaks: it needs nobody, and somebody at another host
-    may be following it. Pure.
-    """
-    return now > job.deadline_at or touched_at is None or now - touched_at > QUIET_FOR
 
 
 def prune_history(service: Service) -> None:

@@ -7,7 +7,7 @@ from pathlib import Path
 from restoredrill import clock
 from restoredrill.alarms import Seen, alarms
 from restoredrill.cli.frame import Context
-from restoredrill.cli.places import each, places
+from restoredrill.cli.places import living
 from restoredrill.cli.serving.looking import look
 from restoredrill.cli.serving.service import Service
 from restoredrill.configuration import Loaded
@@ -44,10 +44,9 @@ class Watch:
 
     def look_around(self) -> None:
         """What lives, in every place that a file names."""
-        seen, unseen = each(places(self._context, ()), lambda place: place.estate().leases())
+        self.leases, unseen = living(self._context)
         for one in unseen:
             self._say(f"could not look at {one.place}: {one.problem}")
-        self.leases = tuple(lease for some in seen for lease in some)
 
     def _seen(self, now: datetime) -> Seen:
         loaded, history = self._service.configuration.current, self._service.history

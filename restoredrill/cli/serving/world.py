@@ -6,7 +6,7 @@ from datetime import datetime
 from restoredrill import clock
 from restoredrill.cli import drill
 from restoredrill.cli.frame import Context
-from restoredrill.cli.places import Place, each, places
+from restoredrill.cli.places import Place, living, places
 from restoredrill.cli.serving.crew import Quietly
 from restoredrill.cli.serving.orders import planned
 from restoredrill.cli.serving.service import Service
@@ -50,12 +50,11 @@ class Estate:
 
     def leases(self) -> Sequence[Lease]:
         """See `Estate.leases`. A place that does not answer hides no other; if none does, it is an error."""
-        found = places(self._context, ())
-        seen, unseen = each(found, lambda place: place.estate().leases())
-        if unseen and not seen:
+        leases, unseen = living(self._context)
+        if unseen and not leases:
             hint = "`restoredrill doctor` tells more"
             raise UsageError("look at", unseen[0].place, unseen[0].problem, hint=hint)
-        return [lease for some in seen for lease in some]
+        return leases
 
     def extend(self, lease: Lease, until: datetime) -> None:
         """See `Estate.extend`. The timer inside a machine of the cloud can't be reached from outside."""
@@ -90,8 +89,7 @@ class Orders:
     def queue(self, task: Task) -> None:
         """See `Orders.queue`. Raises `UsageError`, `HistoryError`."""
         database = self._service.vaults.database(task.database)
-        section = database.drill if task.kind == "drill" else database.backup
-        if section is None:
+        if database.section(task.kind) is None:
             hint = f"add a `{task.kind}` section to its file"
             raise UsageError(task.kind, task.database, f"its file has no {task.kind} section", hint=hint)
         if task.machine == "ec2" and database.machines.ec2 is None:

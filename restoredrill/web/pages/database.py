@@ -1,13 +1,13 @@
 """`/databases/<name>`: how it has fared, and what comes next; `/databases/<name>/run`: a drill now."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping, Sequence
 from datetime import datetime
 
 from starlette.requests import Request
 from starlette.routing import BaseRoute
 
 from restoredrill.durations import parse_duration
-from restoredrill.records import BackupRow, DrillRow
+from restoredrill.records import BackupRow
 from restoredrill.reports import units
 from restoredrill.standing import standing
 from restoredrill.web import charts
@@ -65,9 +65,12 @@ def _database(desk: Desk, request: Request, now: datetime) -> Facts:
     }
 
 
-def _line(title: str, backups: tuple[BackupRow, ...], figure: object, words: object) -> charts.Chart | None:
-    assert callable(figure)
-    assert callable(words)
+def _line(
+    title: str,
+    backups: Sequence[BackupRow],
+    figure: Callable[[BackupRow], float | None],
+    words: Callable[[float], str],
+) -> charts.Chart | None:
     samples = [(row.taken_at, figure(row)) for row in reversed(backups[:200])]
     return charts.line(title, [(at, value) for at, value in samples if value is not None], words)
 
@@ -125,8 +128,3 @@ def _wanted(fields: Mapping[str, str]) -> RunDrill:
         )
     except ValueError as error:
         raise Refusal(400, "This can't be drilled", str(error).splitlines()[0]) from None
-
-
-def proven_by(drill: DrillRow | None) -> str:
-    """What is said of a backup."""
-    return "not drilled" if drill is None else drill.verdict.value
