@@ -7,5 +7,6 @@ pytest_plugins = [
     "tests.plugins.cloud",
     "tests.plugins.bundle",
     "tests.plugins.bed",
+    "tests.plugins.browser",
     "tests.plugins.groups",
 ]

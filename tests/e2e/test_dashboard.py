@@ -3,39 +3,24 @@
 Screenshots stay in build/screenshots/ for people to look at.
 """
 
-import importlib.resources
-import importlib.util
 import re
 import signal
-import time
 from collections.abc import Callable, Iterator
-from typing import Any
 
 import pytest
 
 from tests.e2e.conftest import Shop, Taken
 from tests.e2e.host import Command, Host, eventually
-from tests.plugins.requirements import REPOSITORY, missing
-from tests.reports.browser import Browser, chromium, running
-from tests.reports.test_page import SPOKEN_UP
+from tests.plugins.requirements import REPOSITORY
+from tests.reports.browser import Browser
 
 pytestmark = pytest.mark.xdist_group("e2e-serve")
+PATIENCE_S = 90.0
 
 SCREENSHOTS = REPOSITORY / "build" / "screenshots"
 VIEWS = {"light": (1280, False), "dark": (1280, True), "phone": (375, False)}
-PATIENCE_S = 90.0
 YEARLY = "0 0 1 1 *"
 PLANTED = "hunter2-of-the-pager"
-TEXT = "document.readyState == 'complete' ? location.pathname + ' ' + document.body.innerText : ''"
-
-
-@pytest.fixture(scope="module")
-def browser() -> Iterator[Browser]:
-    program = chromium()
-    if program is None:
-        missing("no Chromium (on Debian: apt-get install chromium)")
-    with running(program) as found:
-        yield found
 
 
 @pytest.fixture
@@ -61,17 +46,7 @@ def place(service: Command) -> str:
 
 
 def wait(browser: Browser, fine: Callable[[str], bool]) -> str:
-    """The text of the page, once it is all there and as wanted."""
-    end_s, text = time.monotonic() + PATIENCE_S, ""
-    while time.monotonic() < end_s:
-        try:
-            text = str(browser.ask(TEXT))
-        except RuntimeError:  # it is between two pages
-            continue
-        if fine(text):
-            return text
-        time.sleep(0.1)
-    raise AssertionError(text)
+    return browser.until(fine, PATIENCE_S)
 
 
 def press(browser: Browser, words: str) -> None:
@@ -95,22 +70,15 @@ def sign_in(browser: Browser, host: Host, place: str) -> None:
 
 def looked_at(browser: Browser, address: str, name: str) -> None:
     """Light, dark and on a phone: nothing on the console, nothing too wide, no barrier; with pictures."""
-    if importlib.util.find_spec("axe_core_python") is None:
-        missing("no axe-core (pip install axe-core-python)")
-    axe = importlib.resources.files("axe_core_python").joinpath("axe.min.js").read_text()
     for view, (width, dark) in VIEWS.items():
         browser.show(address, width=width, dark=dark)
         wait(browser, bool)
         assert browser.ask("document.documentElement.scrollWidth") <= width, (name, view)
         browser.screenshot(SCREENSHOTS / f"dashboard-{name}-{view}.png")
-        heard: list[Any] = [event for event in browser.heard if event.get("method") in SPOKEN_UP]
-        assert heard == [], (name, view)
+        assert browser.spoken == [], (name, view)
         assert PLANTED not in browser.ask("document.documentElement.outerHTML")
         browser.call("Page.setBypassCSP", enabled=True)  # for axe alone, which puts style into the page
-        browser.ask(f"{axe};0")
-        found = browser.ask(
-            "axe.run().then(r => r.violations.map(v => [v.id, v.nodes.map(n => n.failureSummary)]))"
-        )
+        found = browser.barriers()
         browser.call("Page.setBypassCSP", enabled=False)
         assert found == [], (name, view)
 

@@ -38,22 +38,16 @@ class _Server(ThreadingHTTPServer):
     request_queue_size = 128  # the usual 5 refuse those who come all at once
 
 
-class Listener:
-    """An HTTP server that keeps what it is asked, and answers as it is told."""
+class _Served:
+    """A server in a thread, from entering to leaving."""
 
-    def __init__(self, answer: Callable[[Request], Answer] = lambda _: Answer()) -> None:
-        self.answer = answer
-        self.seen: list[Request] = []
-        self._server = _Server(("127.0.0.1", 0), self._handler())
-        self._thread = threading.Thread(target=self._server.serve_forever, args=(0.05,), daemon=True)
+    def __init__(self, server: socketserver.TCPServer) -> None:
+        self._server = server
+        self._thread = threading.Thread(target=server.serve_forever, args=(0.05,), daemon=True)
 
     @property
     def place(self) -> str:
         return f"127.0.0.1:{self._server.server_address[1]}"
-
-    @property
-    def url(self) -> str:
-        return f"http://{self.place}"
 
     def __enter__(self) -> Self:
         self._thread.start()
@@ -65,6 +59,19 @@ class Listener:
         self._server.shutdown()
         self._server.server_close()
         self._thread.join()
+
+
+class Listener(_Served):
+    """An HTTP server that keeps what it is asked, and answers as it is told."""
+
+    def __init__(self, answer: Callable[[Request], Answer] = lambda _: Answer()) -> None:
+        self.answer = answer
+        self.seen: list[Request] = []
+        super().__init__(_Server(("127.0.0.1", 0), self._handler()))
+
+    @property
+    def url(self) -> str:
+        return f"http://{self.place}"
 
     def _handler(self) -> type[BaseHTTPRequestHandler]:
         listener = self
@@ -98,30 +105,15 @@ class Listener:
         return Handler
 
 
-class Mailbox:
+class Mailbox(_Served):
     """An SMTP server (RFC 5321, as much as a client needs that sends) that keeps what it is given."""
 
     def __init__(self) -> None:
         self.mails: list[str] = []
         self.recipients: list[str] = []
-        self._server = socketserver.ThreadingTCPServer(("127.0.0.1", 0), self._handler())
-        self._server.daemon_threads = True
-        self._thread = threading.Thread(target=self._server.serve_forever, args=(0.05,), daemon=True)
-
-    @property
-    def place(self) -> str:
-        return f"127.0.0.1:{self._server.server_address[1]}"
-
-    def __enter__(self) -> Self:
-        self._thread.start()
-        return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        self._server.shutdown()
-        self._server.server_close()
-        self._thread.join()
+        server = socketserver.ThreadingTCPServer(("127.0.0.1", 0), self._handler())
+        server.daemon_threads = True
+        super().__init__(server)
 
     def _handler(self) -> type[socketserver.StreamRequestHandler]:
         box = self

@@ -1,6 +1,8 @@
 """A real Chromium to look at pages with, driven over its debugging pipe: JSON, no port open."""
 
 import base64
+import importlib.resources
+import importlib.util
 import json
 import os
 import select
@@ -8,10 +10,12 @@ import shutil
 import subprocess
 import tempfile
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
+
+from tests.plugins.requirements import missing
 
 FLAGS = (
     "--headless",
@@ -27,6 +31,8 @@ FLAGS = (
     "--remote-debugging-pipe",
 )
 ANSWER_WITHIN_S = 60.0
+_SPOKEN_UP = ("Runtime.exceptionThrown", "Runtime.consoleAPICalled", "Log.entryAdded")
+_TEXT = "document.readyState == 'complete' ? location.pathname + ' ' + document.body.innerText : ''"
 
 
 def chromium() -> str | None:
@@ -97,6 +103,34 @@ class Browser:
         if "exceptionDetails" in answer:
             raise RuntimeError(answer["exceptionDetails"])
         return answer["result"].get("value")
+
+    @property
+    def spoken(self) -> list[dict[str, Any]]:
+        """What stands on the console since the page was opened."""
+        return [event for event in self.heard if event.get("method") in _SPOKEN_UP]
+
+    def until(self, fine: Callable[[str], bool], patience_s: float = ANSWER_WITHIN_S) -> str:
+        """The page's path and text, once it is all there and as wanted."""
+        end_s, text = time.monotonic() + patience_s, ""
+        while time.monotonic() < end_s:
+            try:
+                text = str(self.ask(_TEXT))
+            except RuntimeError:  # it is between two pages
+                continue
+            if fine(text):
+                return text
+            time.sleep(0.05)
+        raise AssertionError(text)
+
+    def barriers(self) -> Any:
+        """What axe finds on the page, with how to mend it."""
+        if importlib.util.find_spec("axe_core_python") is None:
+            missing("no axe-core (pip install axe-core-python)")
+        axe = importlib.resources.files("axe_core_python").joinpath("axe.min.js").read_text()
+        self.ask(f"{axe};0")
+        return self.ask(
+            "axe.run().then(r => r.violations.map(v => [v.id, v.nodes.map(n => n.failureSummary)]))"
+        )
 
     def screenshot(self, path: Path) -> None:
         """The whole page, top to bottom, as PNG."""

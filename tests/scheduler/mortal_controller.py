@@ -22,7 +22,7 @@ from restoredrill.records import Task
 from restoredrill.service_settings import LimitSettings
 from restoredrill.vault.folder import FolderStore
 from restoredrill.vault.tasks import VaultTasks
-from tests.stories.mortal import AT_ONCE, Fuse, fork, status
+from tests.stories.mortal import Fuse, fork, status, walk
 
 RUN = Run("shop", "backup", "0 3 * * *", "UTC")
 DUE_AT = datetime(2026, 9, 23, 3, 0, tzinfo=UTC)
@@ -154,20 +154,11 @@ def told(folder: Path, step: int, statuses: tuple[int, int]) -> dict[str, object
 
 
 def main(folder: Path, kind: str) -> None:
-    """Until a controller lives to its end."""
-    for first in range(1, 200, AT_ONCE):
-        steps = range(first, first + AT_ONCE)
-        children = [fork(partial(_one, folder / str(step), step, kind)) for step in steps]
-        statuses = [status(child) for child in children]
-        assert not any(statuses), f"steps {steps}: {statuses}"
-        for step in steps:
-            line = (folder / str(step) / "told.json").read_text()
-            print(line, flush=True)
-            if not json.loads(line)["killed"]:
-                return
+    """One run for each step."""
+    walk(folder, partial(_one, kind))
 
 
-def _one(place: Path, step: int, kind: str) -> None:
+def _one(kind: str, place: Path, step: int) -> None:
     place.mkdir()
     first = status(fork(partial(work, place, kind, Fuse(step))))
     second = status(fork(partial(work, place, kind, None)))

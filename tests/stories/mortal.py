@@ -166,11 +166,13 @@ def _told(folder: Path, step: int, statuses: tuple[int, int]) -> dict[str, objec
     }
 
 
-def main(folder: Path, scripts: list[str]) -> None:
-    """One drill for each step, some at a time, until a controller lives to its end."""
+def walk(folder: Path, one: Callable[[Path, int], None]) -> None:
+    """One after another is killed at its step, some at a time, until one lives to its end; `one` writes
+    told.json into the folder it is given.
+    """
     for first in range(1, 200, AT_ONCE):
         steps = range(first, first + AT_ONCE)
-        children = [fork(partial(_one, folder / str(step), step, scripts)) for step in steps]
+        children = [fork(partial(one, folder / str(step), step)) for step in steps]
         statuses = [status(child) for child in children]
         assert not any(statuses), f"steps {steps}: {statuses}"
         for step in steps:
@@ -180,7 +182,12 @@ def main(folder: Path, scripts: list[str]) -> None:
                 return
 
 
-def _one(place: Path, step: int, scripts: list[str]) -> None:
+def main(folder: Path, scripts: list[str]) -> None:
+    """One drill for each step."""
+    walk(folder, partial(_one, scripts))
+
+
+def _one(scripts: list[str], place: Path, step: int) -> None:
     place.mkdir()
     hands = _hands(place, scripts, Fuse(step))
     first = status(fork(lambda: _conduct(cloud_job(), hands)))

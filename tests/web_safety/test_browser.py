@@ -12,23 +12,12 @@ from starlette.requests import Request
 from starlette.responses import HTMLResponse, Response
 from starlette.routing import Route
 
-from tests.plugins.requirements import missing
-from tests.reports.browser import Browser, chromium, running
+from tests.reports.browser import Browser
 from tests.web_safety.serving import served
 from tests.web_safety.visitors import Dashboard
 
 pytestmark = pytest.mark.xdist_group("browser")
 PATIENCE_S = 20.0
-TEXT = "document.readyState == 'complete' ? location.pathname + ' ' + document.body.innerText : ''"
-
-
-@pytest.fixture(scope="module")
-def browser() -> Iterator[Browser]:
-    program = chromium()
-    if program is None:
-        missing("no Chromium (on Debian: apt-get install chromium)")
-    with running(program) as found:
-        yield found
 
 
 @pytest.fixture
@@ -56,17 +45,7 @@ def elsewhere(ours: str) -> Iterator[str]:
 
 
 def wait(browser: Browser, fine: Callable[[str], bool]) -> str:
-    """The text of the page, once it is all there and as wanted."""
-    end_s = time.monotonic() + PATIENCE_S
-    text = ""
-    while time.monotonic() < end_s:
-        try:
-            text = str(browser.ask(TEXT))
-        except RuntimeError:  # it is between two pages
-            continue
-        if fine(text):
-            return text
-    raise AssertionError(text)
+    return browser.until(fine, PATIENCE_S)
 
 
 def sign_in(browser: Browser, ours: str) -> None:
