@@ -23,7 +23,7 @@ from restoredrill.process import Finished
 from restoredrill.records import Task
 from restoredrill.vault.catalog import VaultBackups
 from restoredrill.vault.journal import VaultJournal
-from restoredrill.vault.layout import backup_folder
+from restoredrill.vault.layout import backup_folder, manifest_key
 
 if TYPE_CHECKING:
     from restoredrill.protocols import Progress
@@ -77,7 +77,7 @@ class Crew:
         """See `Crew.take_up`."""
         if task.machine == "local":
             self._await_its_host(task)
-            return self._end_of_drill(task) if task.kind == "drill" else self._end_of_backup(task)
+            return self._finished(task) or self._broken_off(task)
         database = self._vaults.database(task.database)
         if task.kind == "backup":
             sent = backup.go_on(self._context, database, task.id, leaves=True)
@@ -112,35 +112,51 @@ class Crew:
 
     def _await_its_host(self, task: Task) -> None:
         """Until whatever works on it is over: a process here that outlived the service which started it, or
-        one of another host, which nobody here can see.
+        one of another host, of which nothing but the vault tells.
         """
         database = self._vaults.database(task.database)
         if task.host != self._host and task.started_at is not None:
             section = database.section(task.kind)
             lasts = GRACE if section is None else GRACE + timedelta(seconds=section.deadline_s)
-            while clock.utcnow() < task.started_at + lasts:
+            while clock.utcnow() < task.started_at + lasts and self._finished(task) is None:
                 clock.sleep(LOOK_S * 10)
             return
         while self._children.at_work(_key(task)):
             clock.sleep(LOOK_S)
 
-    def _end_of_drill(self, task: Task) -> Result | None:
-        """By its report; one that is open is come to its end with, which says that nothing was found out."""
-        journal = VaultJournal(self._vaults.of(task.database))
-        report = next(journal.reports(task.id), None)
-        if report is not None and (report.machine.swept_at is not None or report.machine.url is not None):
-            return of_report(report)
-        try:
-            journal.job(task.id)
-        except VaultMissing:
-            return None if report is None else of_report(report)
+    def _finished(self, task: Task) -> Result | None:
+        """Its end, where the vault knows of it: a manifest, or a report after which nobody has to look for
+        what is left.
+        """
+        store = self._vaults.of(task.database)
+        if task.kind == "backup":
+            taken = next(store.list(manifest_key(task.id)), None) is not None
+            return Result("taken", f"backup {task.id}") if taken else None
+        report = next(VaultJournal(store).reports(task.id), None)
+        if report is None:
+            return None
+        over = report.machine.swept_at is not None or report.machine.url is not None
+        return of_report(report) if over or not self._has_job(task) else None
+
+    def _broken_off(self, task: Task) -> Result | None:
+        """A drill is come to its end with, which says that nothing was found out; what there is of half a
+        backup is discarded. None: it never began.
+        """
+        if task.kind == "backup":
+            return self._discarded(task)
+        if not self._has_job(task):
+            return None
         return self._by_a_process(task, ["drill", task.database, "--resume", task.id, "--json", "--leave"])
 
-    def _end_of_backup(self, task: Task) -> Result | None:
-        """By its manifest; what there is of half a backup is discarded."""
+    def _has_job(self, task: Task) -> bool:
+        try:
+            VaultJournal(self._vaults.of(task.database)).job(task.id)
+        except VaultMissing:
+            return False
+        return True
+
+    def _discarded(self, task: Task) -> Result | None:
         database = self._vaults.database(task.database)
-        if any(one.id == task.id for one in VaultBackups(self._vaults.of(task.database)).list()):
-            return Result("taken", f"backup {task.id}")
         home = wiring.machines_directory(database) / task.id
         begun = home.exists()
         end_machine(home)
