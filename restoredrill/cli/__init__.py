@@ -27,6 +27,7 @@ COMMANDS = {
     "notify": "try whether messages arrive",
     "deploy": "print a systemd unit, or a Containerfile",
     "prune": "delete backups that `keep` does not name",
+    "rules": "list what a drill can find broken",
     "schema": "print the JSON Schema of a file",
     "agent": "build and publish what throwaway machines run",
 }

@@ -5,6 +5,7 @@ from typing import Any
 
 from restoredrill import service_settings
 from restoredrill.cli import COMMANDS
+from restoredrill.cli.rules import as_markdown
 from restoredrill.errors import Exit
 from restoredrill.settings import json_schema
 from tests.plugins.requirements import REPOSITORY
@@ -31,6 +32,11 @@ def test_every_command_is_there_and_no_other() -> None:
 
 def test_every_exit_status_is_there_with_its_meaning() -> None:
     assert sorted(int(row[0]) for row in table("exit")) == sorted(Exit)
+
+
+def test_the_rules_are_those_of_the_code() -> None:
+    """`restoredrill rules --markdown` makes the table."""
+    assert as_markdown() in README
 
 
 def keys(schema: dict[str, Any], definitions: dict[str, Any], depth: int = 2) -> set[str]:
