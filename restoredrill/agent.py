@@ -9,9 +9,11 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 from restoredrill import __version__, clock
+from restoredrill.checks import change, ignoring
 from restoredrill.checks.verdict import judge
 from restoredrill.errors import Exit, RestoredrillError, VaultMissing
 from restoredrill.interruptions import postponed
+from restoredrill.known import Measured
 from restoredrill.model import (
     BackupFacts,
     CheckResult,
@@ -28,10 +30,10 @@ from restoredrill.model import (
     Severity,
     Verdict,
 )
-from restoredrill.protocols import Backups, Check, Journal, Restored, Target
+from restoredrill.protocols import Backups, Check, Journal, Progress, Restored, Target
 from restoredrill.telling import Teller, beat_s
 
-OWN_PHASES = ("provision", "prepare", "verify", "checks")  # all others are parts of the restore
+OWN_PHASES = ("provision", "prepare", "verify", "integrity", "checks")  # all others are parts of the restore
 ARCHIVE_RULES = frozenset(
     {
         "OBJECT_CORRUPT",
@@ -61,6 +63,9 @@ OBSTACLE_RULES = {
 Compare = Callable[[Manifest, Fingerprint], tuple[CheckResult, ...]]
 """Results for the checks `structure` and `content` (or `rows`): what was dumped against what was restored."""
 
+Integrity = Callable[[str, bool, Progress], tuple[CheckResult, tuple[str, ...]]]
+"""integrity(url, deep, progress): is the database there sound in itself, and what could not be looked at."""
+
 
 @dataclass(frozen=True)
 class Parts:
@@ -73,6 +78,7 @@ class Parts:
     checks: Mapping[str, Check]
     render: Callable[[Report], Mapping[str, str]]
     keep: Callable[[datetime], None]  # moves the lease's end
+    integrity: Integrity
     limit: Callable[[], AbstractContextManager[None]] = nullcontext  # raises `DeadlineOver` inside, in time
     facts: MachineFacts | None = None  # what the machine knows of itself; None: that it is the job's
     attempt: int = 1  # which of the errand's machines this is
@@ -98,7 +104,7 @@ def run(job: Job, parts: Parts) -> Report:
             keep = report.machine.url is not None
             if keep:
                 parts.keep(report.finished_at + timedelta(seconds=job.keep_s or 0))
-            parts.journal.save(report, parts.render(report))
+            parts.journal.save(report, {**parts.render(report), **story.measured()})
             kept = keep  # nobody would know of a server whose report could not be written
         finally:
             if not kept:
@@ -123,6 +129,7 @@ class _Story:
         self._obstacle: tuple[Finding, ...] = ()  # what broke it off, where that has a name
         self._slowest_part: str | None = None  # of the restore
         self._rto_s: float | None = None
+        self._measured: Measured | None = None
 
     def walk(self) -> None:
         """Prepare, restore, verify; what can't be found out ends it, and so does the deadline.
@@ -140,8 +147,16 @@ class _Story:
 
     def report(self) -> Report:
         """All of it as a report; the verdict is `checks.verdict`'s."""
-        judgement = judge(self._planned(), self._results, self._findings, self._job.ignore, self._broken)
         manifest, job = self._manifest, self._job
+        today = job.started_at.date()
+        judgement = judge(self._planned(), self._results, self._findings, job.ignore, self._broken, today)
+        used = ignoring.uses(
+            judgement.findings,
+            job.ignore,
+            job.before.ignores,
+            job.started_at,
+            whole=self._broken is None,
+        )
         keep = job.keep_s is not None and judgement.verdict is Verdict.PASSED
         undecided = judgement.verdict is Verdict.INCONCLUSIVE
         return Report(
@@ -161,12 +176,20 @@ class _Story:
             checks=judgement.checks,
             # Beside the judgement: an obstacle says nothing about the backup, so it fails nothing, and where
             # something has failed, it is a consequence.
-            findings=judgement.findings + (self._obstacle if undecided else ()),
+            findings=judgement.findings
+            + ignoring.idle(used, job.started_at)
+            + (self._obstacle if undecided else ()),
+            ignores=used,
             not_proven=tuple(self._not_proven),
             started_at=job.started_at,
             finished_at=clock.utcnow(),
             made_by=f"restoredrill {__version__}",
         )
+
+    def measured(self) -> Mapping[str, str]:
+        """What the next drill will be compared with, by file name."""
+        found = self._measured
+        return {} if found is None else {"measured.json": found.model_dump_json(by_alias=True, indent=2)}
 
     def _machine(self, keep: bool) -> MachineFacts:
         known = self._parts.facts or MachineFacts(provider=self._job.provider, id=self._job.drill)
@@ -186,22 +209,35 @@ class _Story:
         self._not_proven += archive.manifest.fingerprint.notes
 
     def _verify(self) -> None:
-        manifest = self._manifest
-        assert manifest is not None  # _restore raised otherwise
-        level = manifest.fingerprint.level
         with self._phase("verify"):
-            if level is FingerprintLevel.NONE:
-                self._not_proven.append(
-                    "structure and content: this backup was taken with `fingerprint: none`"
-                )
-            else:
-                restored = self._parts.target.fingerprint(level, self._job.jobs, self._says("verify"))
-                self._results += self._parts.compare(manifest, restored)
-            if level is FingerprintLevel.ROWS:
-                self._not_proven.append("content: this backup was taken with `fingerprint: rows`")
+            self._compare()
+        with self._phase("integrity"):
+            url = self._parts.target.database().url
+            result, gaps = self._parts.integrity(url, self._job.deep, self._says("integrity"))
+            self._results.append(result)
+            self._not_proven += gaps
         if self._job.checks:
             with self._phase("checks"):
                 self._ask()
+
+    def _compare(self) -> None:
+        """With the backup's own fingerprint, and with what the last passed drill has measured. Rows are
+        counted in any case: the next drill is compared with them.
+        """
+        manifest, job = self._manifest, self._job
+        assert manifest is not None  # _restore raised otherwise
+        level = manifest.fingerprint.level
+        counted = FingerprintLevel.ROWS if level is FingerprintLevel.NONE else level
+        restored = self._parts.target.fingerprint(counted, job.jobs, self._says("verify"))
+        if level is FingerprintLevel.NONE:
+            self._not_proven.append("structure and content: this backup was taken with `fingerprint: none`")
+        else:
+            self._results += self._parts.compare(manifest, restored)
+        if level is FingerprintLevel.ROWS:
+            self._not_proven.append("content: this backup was taken with `fingerprint: rows`")
+        self._measured = change.measure(job.drill, manifest, restored)
+        if job.before.passed is not None:
+            self._results.append(change.change(job.before.passed, self._measured, job.max_fall))
 
     def _ask(self) -> None:
         database = self._parts.target.database()
@@ -220,6 +256,8 @@ class _Story:
         return (
             *("archive", "restore"),
             *proof.get(level, ()),
+            *([change.NAME] if self._job.before.passed is not None else []),
+            "integrity",
             *(check.name for check in self._job.checks),
             *(name for name, target_s in targets if target_s is not None),
         )

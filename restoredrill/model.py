@@ -11,6 +11,7 @@ from typing import Any, Literal
 from pydantic import AwareDatetime, Field
 
 from restoredrill.document import Document
+from restoredrill.known import Before, IgnoreSpec, IgnoreUse
 from restoredrill.plan import MachinePlan, Market
 
 # Ids --------------------------------------------------------------------------------------------------------
@@ -103,6 +104,7 @@ class Fingerprint(Document):
     tables: tuple[TableFingerprint, ...] = ()
     sequences: dict[str, str] = Field(default_factory=dict)
     objects: dict[str, dict[str, str]] = Field(default_factory=dict)
+    partition_of: dict[str, str] = Field(default_factory=dict)  # leaf partition to the table at the top
     notes: tuple[str, ...] = ()  # what it does not cover, for the report
 
 
@@ -198,14 +200,6 @@ class CheckSpec(Document):
     options: dict[str, Any]
 
 
-class IgnoreSpec(Document):
-    """A rule (and maybe an object pattern, shell style) that does not fail a drill, and why."""
-
-    rule: str
-    object: str = "*"
-    reason: str = Field(min_length=1)
-
-
 class VaultSpec(Document):
     """Where a vault is and how to open it. Secrets are references here, never values."""
 
@@ -249,6 +243,9 @@ class Job(Errand):
     isolated: bool = True  # the server gets no network at all
     checks: tuple[CheckSpec, ...] = ()
     ignore: tuple[IgnoreSpec, ...] = ()
+    before: Before = Before()
+    deep: bool = False  # prove keys again by query, and B-trees against their tables
+    max_fall: float = Field(default=0.5, ge=0, le=1)  # share of a table's rows that may go between passes
     rto_target_s: float | None = None
     rpo_target_s: float | None = None
     keep_s: float | None = None  # leave the server running this long after a pass
@@ -380,6 +377,7 @@ class Report(Document):
     planned: tuple[str, ...] = ()  # names of the checks that had to run
     checks: tuple[CheckResult, ...] = ()
     findings: tuple[Finding, ...] = ()
+    ignores: tuple[IgnoreUse, ...] = ()  # what was told to be ignored, and what of that there was
     not_proven: tuple[str, ...] = ()  # what this verdict says nothing about
     cost: Cost = Cost()
     started_at: AwareDatetime

@@ -6,7 +6,8 @@ from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 
 from restoredrill.errors import UsageError
-from restoredrill.model import CheckSpec, IgnoreSpec, Job, Manifest, Report, VaultSpec, Verdict
+from restoredrill.known import Before, IgnoreSpec
+from restoredrill.model import CheckSpec, Job, Manifest, Report, VaultSpec, Verdict
 from restoredrill.plan import MachinePlan
 
 LEASE_MARGIN = timedelta(minutes=10)  # past the deadline: time to report and tear down
@@ -24,6 +25,8 @@ class DrillRequest:
     deadline_s: float
     isolated: bool = True
     decrypt_with: str | None = None
+    deep: bool = False
+    max_fall: float = 0.5
     checks: tuple[CheckSpec, ...] = ()
     ignore: tuple[IgnoreSpec, ...] = ()
     rto_target_s: float | None = None
@@ -60,12 +63,30 @@ def proven_by(reports: Iterable[Report]) -> frozenset[str]:
     return frozenset(r.backup.id for r in reports if r.backup is not None and r.verdict is Verdict.PASSED)
 
 
+def last_pass(reports: Iterable[Report], backup: Manifest) -> Report | None:
+    """Of `reports`, newest first, the one whose findings those on `backup` are compared with: the newest pass
+    on an older backup of the same database.
+    """
+    return next(
+        (
+            report
+            for report in reports
+            if report.verdict is Verdict.PASSED
+            and report.database == backup.database
+            and report.backup is not None
+            and report.backup.taken_at < backup.taken_at
+        ),
+        None,
+    )
+
+
 def make_job(
     request: DrillRequest,
     drill: str,
     backup: Manifest,
     started_at: datetime,
     plan: MachinePlan | None = None,
+    before: Before | None = None,
 ) -> Job:
     """The plan as a document; nothing has been done yet.
 
@@ -82,8 +103,11 @@ def make_job(
         provider=request.provider,
         jobs=request.jobs,
         isolated=request.isolated,
+        deep=request.deep,
+        max_fall=request.max_fall,
         checks=request.checks,
         ignore=request.ignore,
+        before=before or Before(),
         rto_target_s=request.rto_target_s,
         rpo_target_s=request.rpo_target_s,
         keep_s=request.keep_s,

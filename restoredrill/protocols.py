@@ -271,6 +271,26 @@ class Restored:
     bottleneck: str | None = None
 
 
+@dataclass(frozen=True)
+class Flaw:
+    """Something that is wrong in a restored database, under a rule of checks/rules.py. Names, never rows."""
+
+    rule: str
+    object: str
+    message: str
+
+
+@dataclass(frozen=True)
+class Examined:
+    """What an engine found when it looked through a restored database: `looked_at` in a few words, and what
+    it could not look at.
+    """
+
+    flaws: tuple[Flaw, ...]
+    looked_at: str
+    not_proven: tuple[str, ...] = ()
+
+
 class Target(Protocol):
     """A throwaway server in a directory of its own. Used by one thread."""
 

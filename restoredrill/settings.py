@@ -18,7 +18,8 @@ from pydantic import (
 from restoredrill import secret
 from restoredrill.check_settings import CheckEntry
 from restoredrill.ec2_settings import Ec2Settings
-from restoredrill.model import CheckSpec, FingerprintLevel, IgnoreSpec, VaultSpec
+from restoredrill.known import IgnoreSpec
+from restoredrill.model import CheckSpec, FingerprintLevel, VaultSpec
 from restoredrill.records import Kind
 from restoredrill.sections import Section, not_empty, schema_of, something
 from restoredrill.values import (
@@ -26,6 +27,7 @@ from restoredrill.values import (
     Count,
     Cron,
     DatabaseUrl,
+    Day,
     Duration,
     Endpoint,
     Flag,
@@ -35,6 +37,7 @@ from restoredrill.values import (
     Recipient,
     Reference,
     Rule,
+    Share,
     TimeZone,
     VaultUrl,
     Words,
@@ -144,6 +147,7 @@ class IgnoreEntry(Section):
     rule: Rule
     object: Words = "*"
     reason: Words
+    until: Day | None = None
 
 
 def _unlike(checks: tuple[CheckEntry, ...]) -> tuple[CheckEntry, ...]:
@@ -182,6 +186,8 @@ class DrillSettings(Section):
     jobs: Jobs = 2
     network: Literal["isolated", "open"] = "isolated"
     decrypt_with: Reference | None = None
+    deep: Flag = False
+    max_fall: Share = Field(0.5, json_schema_extra={"default": "50%"})
     checks: Annotated[tuple[CheckEntry, ...], AfterValidator(_unlike)] = ()
     ignore: tuple[IgnoreEntry, ...] = ()
 
@@ -193,7 +199,7 @@ class DrillSettings(Section):
     @property
     def ignore_specs(self) -> tuple[IgnoreSpec, ...]:
         """The ignored findings as a job carries them."""
-        return tuple(IgnoreSpec(rule=i.rule, object=i.object, reason=i.reason) for i in self.ignore)
+        return tuple(IgnoreSpec(**entry.model_dump()) for entry in self.ignore)
 
 
 class LocalMachineSettings(Section):

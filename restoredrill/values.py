@@ -6,6 +6,7 @@ validators are what the JSON Schema can say of them; the validators have the las
 
 import re
 import zoneinfo
+from datetime import date
 from difflib import get_close_matches
 from typing import Annotated
 
@@ -142,6 +143,23 @@ def _rule(text: str) -> str:
     return text
 
 
+def _day(value: object) -> date:
+    try:
+        if isinstance(value, str) and len(value) == len("2026-12-31"):
+            return date.fromisoformat(value)
+    except ValueError as error:
+        raise ValueError(f"must be a day like 2026-12-31: {error}") from None
+    raise ValueError("must be a day like 2026-12-31")
+
+
+def _share(value: object) -> float:
+    if isinstance(value, str) and (found := re.fullmatch(r"(\d{1,3}(?:\.\d+)?) ?%", value)):
+        share = float(found[1]) / 100
+        if share <= 1:
+            return share
+    raise ValueError("must be a share like 5% or 50%, 100% at most")
+
+
 def _absolute(text: str) -> str:
     if not text.startswith("/"):
         raise ValueError("must be an absolute path")
@@ -177,4 +195,6 @@ Pick = Annotated[
     str, AfterValidator(_pick), _text(rf"^(latest|random|oldest-unverified)$|{ID_PATTERN.pattern}")
 ]
 Rule = Annotated[str, AfterValidator(_rule), _text(f"^{_RULE}$")]
+Day = Annotated[date, BeforeValidator(_day), _text(r"^[0-9]{4}-[0-9]{2}-[0-9]{2}$")]
+Share = Annotated[float, BeforeValidator(_share), _text(r"^(100(\.0+)?|[0-9]{1,2}(\.[0-9]+)?) ?%$")]
 AbsolutePath = Annotated[str, AfterValidator(_absolute), _text("^/")]

@@ -8,11 +8,11 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from restoredrill import config, secret
+from restoredrill import clock, config, secret
 from restoredrill.errors import ToolMissing, UsageError, VaultMissing
 from restoredrill.machines.local import LocalMachine
-from restoredrill.model import BackupJob, Errand, Job, MachineFacts, Report, VaultSpec
-from restoredrill.protocols import Bill, Estate, Machine, Source, Store
+from restoredrill.model import BackupJob, CheckResult, Errand, Job, MachineFacts, Report, VaultSpec
+from restoredrill.protocols import Bill, Estate, Machine, Progress, Source, Store
 from restoredrill.secret import Secret
 from restoredrill.settings import DatabaseConfig, Purpose
 from restoredrill.vault.layout import SIGNATURE, manifest_key
@@ -119,6 +119,16 @@ def target(home: Path, job: Job) -> "PostgresTarget":
 
     tools = toolchain.installed(config.postgres_directories())
     return PostgresTarget(home / "server", tools, job.isolated)
+
+
+def integrity(url: str, deep: bool, progress: Progress) -> tuple[CheckResult, tuple[str, ...]]:
+    """The check `integrity` of a restored database, and what it could not look at."""
+    from restoredrill.checks.integrity import integrity as judge
+    from restoredrill.engines.postgres.integrity import examine
+
+    began_s = clock.monotonic_s()
+    examined = examine(url, deep, progress)
+    return judge(examined, clock.monotonic_s() - began_s), examined.not_proven
 
 
 # Machines ---------------------------------------------------------------------------------------------------

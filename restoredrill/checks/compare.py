@@ -25,6 +25,7 @@ _RULES: Final[Mapping[str, tuple[str, str, str]]] = {
     "comment": ("COMMENT_DIFFERS", "", "COMMENT_DIFFERS"),
     "extension": ("EXTENSION_MISSING", "OBJECT_EXTRA", "EXTENSION_VERSION"),
     "collation version": ("", "", "COLLATION_VERSION"),
+    "invalid index": ("INDEX_INVALID", "", "INDEX_INVALID"),
     "database": ("DATABASE_DIFFERS", "DATABASE_DIFFERS", "DATABASE_DIFFERS"),
     # Of the roles here only those that own something are known; more own something than on the source, whose
     # bootstrap superuser's belongings are recorded nowhere.
@@ -143,6 +144,8 @@ def _title(kind: str, name: str) -> str:
             return f"the {kind} of {name}"
         case "database":
             return f"the database's {name}"
+        case "invalid index":
+            return f"index {name} is not valid on the source; a dump leaves it out, and so it"
         case "large objects":
             return "the list of large objects"
     return f"{kind} {name}"

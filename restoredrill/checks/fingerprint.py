@@ -1,9 +1,20 @@
 """The two checks that need no configuration: is everything there, and is it the same."""
 
-from collections.abc import Iterable
+from collections.abc import Mapping
+from typing import Final
 
 from restoredrill.checks import compare as comparing
+from restoredrill.checks.results import judged
+from restoredrill.checks.rules import finding
 from restoredrill.model import CheckResult, Finding, Fingerprint, FingerprintLevel, Manifest, Outcome
+
+# Kinds of which a database that is of use has at least one.
+_SUBSTANCE: Final = frozenset(
+    {
+        *("table", "view", "materialized view", "foreign table", "sequence", "large objects"),
+        *("function", "procedure", "aggregate", "type", "operator", "event trigger", "extension"),
+    }
+)
 
 
 def compare(manifest: Manifest, restored: Fingerprint) -> tuple[CheckResult, ...]:
@@ -22,7 +33,15 @@ def structure(source: Fingerprint, restored: Fingerprint) -> CheckResult:
     if not source.objects or not restored.objects:
         return _not_run("structure", "one of the fingerprints has no list of objects")
     well = f"{sum(kinds.values())} objects of {len(kinds)} kinds, as on the source"
-    return _result("structure", comparing.structure(source, restored), well)
+    found = comparing.structure(source, restored)
+    return judged("structure", (*_nothing(kinds), *found), well)
+
+
+def _nothing(kinds: Mapping[str, int]) -> tuple[Finding, ...]:
+    """A backup of nothing is faithful, and of no use."""
+    if kinds.keys() & _SUBSTANCE:
+        return ()
+    return (finding("DATABASE_EMPTY", "database", "there is nothing in the backup"),)
 
 
 def content(source: Fingerprint, restored: Fingerprint) -> CheckResult:
@@ -33,13 +52,13 @@ def content(source: Fingerprint, restored: Fingerprint) -> CheckResult:
     name = "content" if source.level is FingerprintLevel.CONTENT else "rows"
     findings = comparing.content(source, restored)
     if any(f.severity.fails for f in findings):
-        return _result(name, findings, "")
+        return judged(name, findings, "")
     gap = _gap(source, restored)
     if gap:
         return _not_run(name, gap, findings)
     rows = sum(table.rows for table in source.tables)
     how = "all the same" if name == "content" else "counted and not compared"
-    return _result(name, findings, f"{rows} rows of {len(source.tables)} tables, {how}", rows)
+    return judged(name, findings, f"{rows} rows of {len(source.tables)} tables, {how}", measured=rows)
 
 
 def _gap(source: Fingerprint, restored: Fingerprint) -> str:
@@ -55,24 +74,5 @@ def _gap(source: Fingerprint, restored: Fingerprint) -> str:
     return ""
 
 
-def _result(
-    name: str, findings: tuple[Finding, ...], well: str, measured: float | None = None
-) -> CheckResult:
-    bad = [f for f in findings if f.severity.fails]
-    return CheckResult(
-        name=name,
-        kind=name,
-        outcome=Outcome.FAILED if bad else Outcome.PASSED,
-        detail=_summary(bad) if bad else well,
-        measured=measured,
-        findings=findings,
-    )
-
-
 def _not_run(name: str, why: str, findings: tuple[Finding, ...] = ()) -> CheckResult:
     return CheckResult(name=name, kind=name, outcome=Outcome.NOT_RUN, detail=why, findings=findings)
-
-
-def _summary(bad: Iterable[Finding]) -> str:
-    messages = [f.message for f in bad]
-    return messages[0] + (f", and {len(messages) - 1} more" if len(messages) > 1 else "")

@@ -137,6 +137,11 @@ RULES: Final[Mapping[str, Rule]] = {
         "the restored database could reach what this host reaches",
         "leave `isolated` on where the host allows it",
     ),
+    "IGNORE_UNUSED": Rule(
+        _LOW,
+        "an `ignore` entry has met nothing for 30 days",
+        "remove it from the file, so that it hides nothing",
+    ),
     # structure: every object against the fingerprint
     "TABLE_MISSING": Rule(
         _CRITICAL, "a table is not there", "see the restore's errors; was it excluded from the dump?"
@@ -205,6 +210,73 @@ RULES: Final[Mapping[str, Rule]] = {
         _INFO,
         "a sequence is ahead of the fingerprint",
         "it moved on while the dump ran; no number is used twice",
+    ),
+    # integrity: what needs no fingerprint
+    "SEQUENCE_BEHIND": Rule(
+        _HIGH,
+        "a sequence would hand out numbers again that its column holds already",
+        "setval() it on the source, where inserts are about to fail as well",
+    ),
+    "CONSTRAINT_NOT_VALID": Rule(
+        _MEDIUM,
+        "a constraint was never validated",
+        "ALTER TABLE … VALIDATE CONSTRAINT on the source, or ignore this with a reason",
+    ),
+    "TRIGGER_DISABLED": Rule(
+        _MEDIUM,
+        "a trigger is disabled",
+        "ALTER TABLE … ENABLE TRIGGER on the source, or ignore this with a reason",
+    ),
+    "VIEW_NOT_POPULATED": Rule(
+        _MEDIUM,
+        "a materialized view has no content",
+        "REFRESH it on the source, or ignore this with a reason",
+    ),
+    "INDEX_INVALID": Rule(
+        _MEDIUM,
+        "an index is not valid",
+        "REINDEX it or drop it on the source: a dump leaves it out",
+    ),
+    "INDEX_CORRUPT": Rule(
+        _CRITICAL,
+        "a B-tree contradicts itself or its table",
+        "it was built just now: suspect its operators, its collation, or the machine",
+    ),
+    "KEY_NOT_UNIQUE": Rule(
+        _CRITICAL,
+        "rows have the same key where a unique index stands",
+        "look for them on the source, without its index",
+    ),
+    "KEY_BROKEN": Rule(
+        _CRITICAL,
+        "rows refer to rows that are not there, though a foreign key stands",
+        "look for them on the source: was the key made while triggers were off?",
+    ),
+    # what was restored against what the last passed drill had restored
+    "OTHER_DATABASE": Rule(
+        _CRITICAL,
+        "the backup is of another database than the last that passed",
+        "look at `source.url`; if it is meant so, ignore this until the next pass",
+    ),
+    "TABLE_GONE": Rule(
+        _HIGH,
+        "a table that had rows when a drill last passed is not in the backup",
+        "was it dropped on purpose? then ignore this until the next pass; else keep an older backup",
+    ),
+    "TABLE_EMPTIED": Rule(
+        _HIGH,
+        "a table that had rows when a drill last passed is empty",
+        "was it emptied on purpose? then ignore this with a reason; else keep an older backup",
+    ),
+    "ROWS_FELL": Rule(
+        _HIGH,
+        "a table has far fewer rows than when a drill last passed",
+        "were they deleted on purpose? `drill.max_fall` says how many may go from drill to drill",
+    ),
+    "DATABASE_EMPTY": Rule(
+        _CRITICAL,
+        "there is nothing in the backup: no table, view, function or type",
+        "was the right database dumped, by a role that sees what is in it?",
     ),
     # the user's own checks and targets
     "TABLE_NOT_FOUND": Rule(

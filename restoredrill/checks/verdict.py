@@ -8,9 +8,11 @@ INCONCLUSIVE. What is ignored, with a reason, fails nothing and stays in the rep
 from collections import Counter
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from fnmatch import fnmatchcase
+from datetime import date
 
-from restoredrill.model import CheckResult, Finding, IgnoreSpec, Outcome, Verdict
+from restoredrill.checks.ignoring import mark
+from restoredrill.known import IgnoreSpec
+from restoredrill.model import CheckResult, Finding, Outcome, Verdict
 
 _REASONS_AT_MOST = 10
 
@@ -31,12 +33,13 @@ def judge(
     findings: Sequence[Finding] = (),
     ignore: Sequence[IgnoreSpec] = (),
     broken: str | None = None,
+    today: date | None = None,
 ) -> Judgement:
     """Judge a drill. `planned` names the checks that had to run, `findings` are those of no check, `broken`
-    says why the drill ended early, if it did.
+    says why the drill ended early, if it did; by `today` an entry of `ignore` may be over.
     """
-    checks = tuple(_reconsidered(result, ignore) for result in results)
-    marked = (*mark(findings, ignore), *(finding for check in checks for finding in check.findings))
+    checks = tuple(_reconsidered(result, ignore, today) for result in results)
+    marked = (*mark(findings, ignore, today), *(finding for check in checks for finding in check.findings))
     failures = [*_bad_findings(marked), *_failed_checks(checks)]
     gaps = [*_gaps(planned, checks), *([f"broken off: {broken}"] if broken else [])]
     if failures:
@@ -46,26 +49,9 @@ def judge(
     return Judgement(Verdict.PASSED, (_passing(planned, marked),), checks, marked)
 
 
-def mark(findings: Iterable[Finding], ignore: Sequence[IgnoreSpec]) -> tuple[Finding, ...]:
-    """The same findings in the same order; the first fitting entry of `ignore` gives its reason."""
-    return tuple(_marked(finding, ignore) for finding in findings)
-
-
-def _marked(finding: Finding, ignore: Sequence[IgnoreSpec]) -> Finding:
-    for entry in ignore:
-        if finding.rule == entry.rule and _fits(finding.object, entry.object):
-            return finding.model_copy(update={"ignored": entry.reason})
-    return finding
-
-
-def _fits(name: str, pattern: str) -> bool:
-    """Shell patterns; also the name itself, which may hold a `[` or `*` of its own."""
-    return name == pattern or fnmatchcase(name, pattern)
-
-
-def _reconsidered(result: CheckResult, ignore: Sequence[IgnoreSpec]) -> CheckResult:
+def _reconsidered(result: CheckResult, ignore: Sequence[IgnoreSpec], today: date | None) -> CheckResult:
     """A check that failed for nothing but what is ignored counts as passed, and says so."""
-    findings = mark(result.findings, ignore)
+    findings = mark(result.findings, ignore, today)
     changed: dict[str, object] = {"findings": findings}
     bad = [finding for finding in findings if finding.severity.fails]
     if result.outcome is Outcome.FAILED and bad and all(finding.ignored for finding in bad):

@@ -1,5 +1,6 @@
 """`restoredrill drill NAME`: restore a backup on a throwaway machine, check it, say pass or fail."""
 
+import itertools
 import secrets
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -14,6 +15,7 @@ from restoredrill.cli.frame import command as new_command
 from restoredrill.drill import Hands, Render
 from restoredrill.durations import parse_duration
 from restoredrill.errors import PlanUnmet, RestoredrillError, UsageError, VaultMissing
+from restoredrill.known import Before
 from restoredrill.model import Finding, Job, Manifest, Report, make_id
 from restoredrill.picking import DrillRequest
 from restoredrill.protocols import Progress
@@ -39,6 +41,7 @@ class _Duration(click.ParamType[float]):
             self.fail(str(error), param, ctx)
 
 
+_LOOK_BACK = 400  # drills: more than a year of nightly ones
 _FILE = click.Path(dir_okay=False, path_type=Path)
 
 
@@ -136,15 +139,27 @@ def _planned(
         )
     if request.provider == "local":
         require_fitting_key(backup.recipients, wiring.unsealer(request.decrypt_with, database.name))
-        job = picking.make_job(request, drill_id, backup, started_at)
+        job = picking.make_job(request, drill_id, backup, started_at, before=_before(journal, backup))
         return Planned(database, store, journal, job, backup)
     try:
         machine = wiring_ec2.plan_drill(database, spec, backup, journal, store, started_at, request.keep_s)
     except PlanUnmet as error:
         report = undecided.unmet(request, drill_id, backup, error, started_at)
         return Planned(database, store, journal, report=report)
-    job = picking.make_job(request, drill_id, backup, started_at, machine)
+    job = picking.make_job(request, drill_id, backup, started_at, machine, _before(journal, backup))
     return Planned(database, store, journal, job, backup)
+
+
+def _before(journal: VaultJournal, backup: Manifest) -> Before:
+    """What earlier drills have said, as far as it is worth looking back."""
+    looked_at = itertools.islice(journal.reports(), _LOOK_BACK)
+    reports = (report for report in looked_at if report.database == backup.database)
+    last = next(reports, None)
+    passed = None if last is None else picking.last_pass((last, *reports), backup)
+    return Before(
+        ignores=() if last is None else last.ignores,
+        passed=None if passed is None else journal.measured(passed.drill),
+    )
 
 
 def _request(database: DatabaseConfig, wanted: Wanted) -> DrillRequest:
@@ -165,6 +180,8 @@ def _request(database: DatabaseConfig, wanted: Wanted) -> DrillRequest:
         deadline_s=settings.deadline_s,
         isolated=settings.network == "isolated",
         decrypt_with=decrypt_with,
+        deep=settings.deep,
+        max_fall=settings.max_fall,
         checks=settings.check_specs,
         ignore=settings.ignore_specs,
         rto_target_s=settings.rto_s,

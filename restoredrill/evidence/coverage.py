@@ -6,7 +6,8 @@ from typing import Literal
 from pydantic import AwareDatetime, Field
 
 from restoredrill.document import Document
-from restoredrill.model import CheckSpec, IgnoreSpec, Verdict
+from restoredrill.known import IgnoreSpec
+from restoredrill.model import CheckSpec, Verdict
 from restoredrill.records import TaskState
 
 

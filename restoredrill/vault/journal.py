@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from restoredrill.errors import VaultError
+from restoredrill.known import Measured
 from restoredrill.model import Event, Job, Report, Verdict
 from restoredrill.protocols import Store
 from restoredrill.vault import documents
@@ -17,6 +18,7 @@ from restoredrill.vault.layout import (
     is_id,
     job_key,
     last_part,
+    measured_key,
     proof_key,
     report_key,
 )
@@ -102,6 +104,11 @@ class VaultJournal:
         named = [one for one, report in zip(drills, reports, strict=True) if _is_open(report)]
         jobs = documents.read_if_any(self._store, [job_key(one) for one in named], Job)
         return tuple(job for job in jobs if job is not None)
+
+    def measured(self, drill: str) -> Measured | None:
+        """What a passed drill has measured; None: it kept nothing, or nobody can read it."""
+        found = documents.read_if_any(self._store, [measured_key(drill)], Measured, lambda error: None)
+        return next(iter(found), None)
 
     def touched_at(self, drill: str) -> datetime | None:
         """When anything was last written of a drill, by the store's clock; None: nothing is there."""

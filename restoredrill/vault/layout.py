@@ -9,6 +9,7 @@ BACKUPS = "backups/"
 DRILLS = "drills/"
 JOBS = "jobs/"  # backups that a machine takes, while it does
 TASKS = "tasks/"  # what became of what was to be done
+MEASURED = "measured.json"
 SIGNATURE = "report.dsse.json"  # beside a report, where there is a key to sign with
 SCRATCH = "scratch/"  # what probes write and remove
 UNFINISHED = ".unfinished"  # a folder vault's half-written files; never listed
@@ -77,6 +78,11 @@ def events_folder(drill: str) -> str:
 def report_key(drill: str) -> str:
     """The report every other form is made from."""
     return f"{drill_folder(drill)}report.json"
+
+
+def measured_key(drill: str) -> str:
+    """What a drill has measured of the restored database, for the next one to compare with."""
+    return f"{drill_folder(drill)}{MEASURED}"
 
 
 def proof_key(drill: str) -> str:

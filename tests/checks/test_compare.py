@@ -276,3 +276,21 @@ def test_a_fingerprint_that_does_not_say_its_major_has_that_of_its_server() -> N
 
 def test_large_objects_have_one_name() -> None:
     assert compare.LARGE_OBJECTS == tables.LARGE_OBJECTS
+
+
+def test_an_index_that_is_not_valid_on_the_source_is_not_in_the_dump() -> None:
+    there = {"table": {"public.orders": "x"}, "invalid index": {"public.orders_key": ""}}
+    here: Objects = {"table": {"public.orders": "x"}, "invalid index": {}}
+    result = structure(taken(objects=there), taken(objects=here))
+    assert [(f.rule, f.object) for f in result.findings] == [("INDEX_INVALID", "public.orders_key")]
+    assert "a dump leaves it out" in result.findings[0].message
+    assert structure(taken(objects=there), taken(objects=there)).findings == ()
+
+
+def test_a_backup_of_nothing_is_no_good_one() -> None:
+    """Promise 1: a success on nothing proves nothing."""
+    nothing: Objects = {"schema": {"public": "x"}, "table": {}, "database": {"encoding": "UTF8"}}
+    result = structure(taken(objects=nothing), taken(objects=nothing))
+    assert (result.outcome, [f.rule for f in result.findings]) == (Outcome.FAILED, ["DATABASE_EMPTY"])
+    views: Objects = {**nothing, "function": {"public.f()": "x"}}
+    assert structure(taken(objects=views), taken(objects=views)).outcome is Outcome.PASSED

@@ -6,8 +6,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from restoredrill.checks.verdict import judge, mark
-from restoredrill.model import CheckResult, Finding, IgnoreSpec, Outcome, Severity, Verdict
+from restoredrill.checks.ignoring import mark
+from restoredrill.checks.verdict import judge
+from restoredrill.known import IgnoreSpec
+from restoredrill.model import CheckResult, Finding, Outcome, Severity, Verdict
 
 NAMES = ("structure", "content", "orders are there")
 RULES = ("ROWS_MISSING", "EXTENSION_VERSION")

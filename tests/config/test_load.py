@@ -7,7 +7,8 @@ import pytest
 
 from restoredrill import config
 from restoredrill.errors import ConfigError, Exit, UsageError
-from restoredrill.model import CheckSpec, FingerprintLevel, IgnoreSpec
+from restoredrill.known import IgnoreSpec
+from restoredrill.model import CheckSpec, FingerprintLevel
 from tests.config.documents import ACCEPTED, DESIGN, EVERYTHING, REFUSED, SMALLEST
 from tests.plugins.requirements import REPOSITORY
 

@@ -7,7 +7,8 @@ from pathlib import Path
 from restoredrill.evidence import archive
 from restoredrill.evidence.coverage import Coverage, Period
 from restoredrill.evidence.signing import Signer, new_key, sign
-from restoredrill.model import BackupFacts, CheckSpec, IgnoreSpec, Job, Manifest, Report, VaultSpec, Verdict
+from restoredrill.known import IgnoreSpec
+from restoredrill.model import BackupFacts, CheckSpec, Job, Manifest, Report, VaultSpec, Verdict
 from restoredrill.records import Task, TaskState
 from tests.stories.samples import manifest, report
 

@@ -9,6 +9,7 @@ LEAVES = ("clock", "durations", "errors", "interruptions", "secret")
 VOCABULARY = (
     *LEAVES,
     "document",
+    "known",
     "plan",
     "model",
     "outcome",
@@ -19,7 +20,7 @@ VOCABULARY = (
 )
 ADAPTER = (*VOCABULARY, "process", "aws")
 CONFIGURATION = ("config", "settings", "check_settings", "ec2_settings", "service_settings")
-STORY = (*VOCABULARY, "checks.verdict")
+STORY = (*VOCABULARY, "checks.change", "checks.ignoring", "checks.verdict")
 EVERYTHING = ("",)
 EVERY_ADAPTER = (
     "checks",
@@ -46,8 +47,9 @@ ARROWS: dict[str, tuple[str, ...]] = {
     "interruptions": (),
     "secret": (),
     "document": (),
+    "known": (*LEAVES, "document"),
     "plan": (*LEAVES, "document"),
-    "model": (*LEAVES, "document", "plan"),
+    "model": (*LEAVES, "document", "known", "plan"),
     "outcome": (*LEAVES, "document", "model"),
     "protocols": (*LEAVES, "model", "outcome"),
     # the words of the service

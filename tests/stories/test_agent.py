@@ -125,6 +125,10 @@ def same(manifest: Manifest, restored: Fingerprint) -> tuple[CheckResult, ...]:
     return tuple(CheckResult(name=n, kind=n, outcome=Outcome.PASSED) for n in ("structure", "content"))
 
 
+def sound(url: str, deep: bool, progress: Progress) -> tuple[CheckResult, tuple[str, ...]]:
+    return CheckResult(name="integrity", kind="integrity", outcome=Outcome.PASSED), ()
+
+
 def fresh(spec: CheckSpec, database: Database, now: datetime) -> CheckResult:
     return CheckResult(name=spec.name, kind="freshness", outcome=Outcome.PASSED, measured=spec.options["age"])
 
@@ -142,6 +146,7 @@ def drill(
         target=target,
         compare=same,
         checks={"freshness": fresh},
+        integrity=sound,
         render=lambda report: {},
         keep=lambda until: None,
         **more,
@@ -153,7 +158,7 @@ def test_a_good_backup_passes_and_the_server_is_stopped_after_the_report_is_writ
     journal, target = MemoryJournal(), Target()
     found = drill(target, journal=journal)
     assert found.verdict is Verdict.PASSED
-    assert found.planned == ("archive", "restore", "structure", "content")
+    assert found.planned == ("archive", "restore", "structure", "content", "integrity")
     assert journal.saved == [found]
     assert target.stops == 1
     kinds = [(event.phase, event.kind) for event in journal.told]

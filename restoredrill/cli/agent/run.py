@@ -54,6 +54,7 @@ def _drill(job: Job, home: Path, standing: Standing | None) -> Answer:
         target=wiring.target(home, job),
         compare=compare,
         checks=CHECKS,
+        integrity=wiring.integrity,
         render=wiring.render,
         keep=keep,
         limit=lambda: _deadline(job),

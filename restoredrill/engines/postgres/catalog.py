@@ -115,6 +115,11 @@ SELECT c.oid::regclass::text, ROW({loose("pg_get_indexdef(c.oid)")},
   FROM pg_index i JOIN pg_class c ON c.oid = i.indexrelid JOIN pg_class r ON r.oid = i.indrelid
  WHERE r.relkind IN ('r', 'p', 'm') AND (i.indisvalid AND i.indisready OR r.relkind = 'p')
    AND {_RELATION} AND {ours("pg_class", "r")}""",
+    # Dumps leave these out.
+    "invalid index": f"""
+SELECT i.indexrelid::regclass::text, ''
+  FROM pg_index i JOIN pg_class r ON r.oid = i.indrelid JOIN pg_class c ON c.oid = i.indexrelid
+ WHERE r.relkind IN ('r', 'm') AND NOT (i.indisvalid AND i.indisready) AND {_RELATION}""",
     # A foreign key's rows for partitions have names that depend on chance; the parent's row tells all.
     "constraint": f"""
 SELECT coalesce(nullif(k.conrelid, 0)::regclass::text, k.contypid::regtype::text)

@@ -60,7 +60,6 @@ def take(
     if level is FingerprintLevel.NONE:
         return Fingerprint(level=level, algorithm=ALGORITHM)
     with _session(connect, gentle) as first:
-        version_num = first.info.server_version
         counters = dict(read_sequences(first) if sequences is None else sequences)
         work = _Work(tables.measures(first, content=level is FingerprintLevel.CONTENT), progress)
         pool = ThreadPoolExecutor(max_workers=max(1, jobs - 1), thread_name_prefix="fingerprint")
@@ -73,10 +72,11 @@ def take(
         return Fingerprint(
             level=level,
             algorithm=ALGORITHM,
-            version_num=version_num,
+            version_num=first.info.server_version,
             tables=work.measured(),
             sequences=counters,
             objects=objects,
+            partition_of=tables.partitions(first),
             notes=tuple(notes),
         )
 

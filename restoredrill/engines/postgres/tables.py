@@ -54,6 +54,11 @@ def sequences(connection: Connection) -> dict[str, str]:
     return stands
 
 
+def partitions(connection: Connection) -> dict[str, str]:
+    """The partitioned table at the top, by the name of each partition that holds rows itself."""
+    return dict(connection.execute(_PARTITIONS.encode()).fetchall())
+
+
 # Tables ---------------------------------------------------------------------------------------------------
 
 # An extension makes its tables itself; a dump holds rows of those it marked as configuration (extconfig).
@@ -95,6 +100,10 @@ def _query(table: str, columns: Iterable[Column] | None, condition: str | None, 
 def _quoted(name: str) -> str:
     return '"' + name.replace('"', '""') + '"'
 
+
+_PARTITIONS = """
+SELECT c.oid::regclass::text, pg_partition_root(c.oid)::regclass::text
+  FROM pg_class c WHERE c.relispartition AND c.relkind = 'r'"""
 
 _SEQUENCES = f"""
 SELECT c.oid::regclass::text FROM pg_class c
