@@ -10,6 +10,7 @@ from datetime import datetime, timedelta
 
 from restoredrill import __version__, clock
 from restoredrill.checks import change, ignoring
+from restoredrill.checks.rules import finding
 from restoredrill.checks.verdict import judge
 from restoredrill.errors import Exit, RestoredrillError, VaultMissing
 from restoredrill.interruptions import postponed
@@ -33,6 +34,7 @@ from restoredrill.model import (
 from restoredrill.protocols import Backups, Check, Journal, Progress, Restored, Target
 from restoredrill.telling import Teller, beat_s
 
+CLOCKS_DIFFER = timedelta(minutes=5)  # between the source, this machine and the vault
 OWN_PHASES = ("provision", "prepare", "verify", "integrity", "checks")  # all others are parts of the restore
 ARCHIVE_RULES = frozenset(
     {
@@ -200,6 +202,7 @@ class _Story:
         with self._phase("prepare"):
             archive = self._parts.backups.open(self._job.backup)
             self._manifest = archive.manifest
+            self._findings += out_of_time(archive.manifest, self._job)
             self._parts.target.start(archive.manifest.server, self._job.jobs)
         with self._phase("restore", timed=False):
             restored = self._parts.target.restore(archive, self._job.jobs, self._says("restore"))
@@ -301,6 +304,18 @@ class _Story:
             if timed:
                 self._phases.append(Phase(name=name, seconds=clock.monotonic_s() - began_s))
         self._teller.tell(name, "done")
+
+
+def out_of_time(backup: Manifest, job: Job) -> tuple[Finding, ...]:
+    """What the backup's own time says against it, seen from the drill's start."""
+    taken, age = f"{backup.taken_at:%Y-%m-%d %H:%M} UTC", job.started_at - backup.taken_at
+    if age < -CLOCKS_DIFFER:
+        message = f"the backup says it was taken at {taken}"
+        return (finding("BACKUP_FROM_THE_FUTURE", backup.id, message),)
+    if job.stale_after_s is not None and age.total_seconds() > job.stale_after_s:
+        message = f"the newest backup was taken at {taken}, and none since"
+        return (finding("BACKUP_STALE", backup.id, message),)
+    return ()
 
 
 def _since(started_at: datetime) -> float:

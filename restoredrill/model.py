@@ -246,6 +246,7 @@ class Job(Errand):
     before: Before = Before()
     deep: bool = False  # prove keys again by query, and B-trees against their tables
     max_fall: float = Field(default=0.5, ge=0, le=1)  # share of a table's rows that may go between passes
+    stale_after_s: float | None = None  # a backup that is older was not followed by the one that was due
     rto_target_s: float | None = None
     rpo_target_s: float | None = None
     keep_s: float | None = None  # leave the server running this long after a pass

@@ -29,6 +29,7 @@ class DrillRequest:
     max_fall: float = 0.5
     checks: tuple[CheckSpec, ...] = ()
     ignore: tuple[IgnoreSpec, ...] = ()
+    stale_after_s: float | None = None
     rto_target_s: float | None = None
     rpo_target_s: float | None = None
     keep_s: float | None = None
@@ -108,6 +109,7 @@ def make_job(
         checks=request.checks,
         ignore=request.ignore,
         before=before or Before(),
+        stale_after_s=request.stale_after_s,
         rto_target_s=request.rto_target_s,
         rpo_target_s=request.rpo_target_s,
         keep_s=request.keep_s,

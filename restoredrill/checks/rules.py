@@ -30,6 +30,16 @@ RULES: Final[Mapping[str, Rule]] = {
         "the newest backup's manifest can't be read",
         "take another; `--backup ID` drills an older one",
     ),
+    "BACKUP_STALE": Rule(
+        _HIGH,
+        "the newest backup is older than its schedule promises",
+        "find out why there is no newer one; `restoredrill backup` says what is in the way",
+    ),
+    "BACKUP_FROM_THE_FUTURE": Rule(
+        _HIGH,
+        "the backup says it was taken at a time that is still to come",
+        "set the clocks right: its age, and so RPO and retention, are worth nothing",
+    ),
     "OBJECT_CORRUPT": Rule(
         _CRITICAL,
         "a stored object is not what its manifest says",

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from restoredrill import clock, drill, picking, undecided, wiring, wiring_ec2
+from restoredrill import alarms, clock, drill, picking, undecided, wiring, wiring_ec2
 from restoredrill.cli.forms import exit_of, report_answer, require_writable, show, write_forms
 from restoredrill.cli.frame import Answer, Context
 from restoredrill.cli.frame import command as new_command
@@ -171,10 +171,11 @@ def _request(database: DatabaseConfig, wanted: Wanted) -> DrillRequest:
     vault, decrypt_with = wiring.located(database, "restore"), settings.decrypt_with
     if provider != "local":
         vault, decrypt_with = wiring_ec2.travelling(vault), wiring_ec2.decrypt_with(database)
+    pick = wanted.pick or settings.pick
     return DrillRequest(
         database=database.name,
         vault=vault,
-        pick=wanted.pick or settings.pick,
+        pick=pick,
         provider=provider,
         jobs=settings.jobs,
         deadline_s=settings.deadline_s,
@@ -184,11 +185,18 @@ def _request(database: DatabaseConfig, wanted: Wanted) -> DrillRequest:
         max_fall=settings.max_fall,
         checks=settings.check_specs,
         ignore=settings.ignore_specs,
+        stale_after_s=_promised_s(database) if pick == "latest" else None,
         rto_target_s=settings.rto_s,
         rpo_target_s=settings.rpo_s,
         keep_s=wanted.keep_s,
         limits_s=settings.limits.by_phase,
     )
+
+
+def _promised_s(database: DatabaseConfig) -> float | None:
+    """How old the newest backup may be; None: nobody promised one."""
+    cron = None if database.backup is None else database.backup.cron
+    return alarms.allowed_s(database.alarms.no_backup_for_s, cron)
 
 
 def _choose(request: DrillRequest, listing: Listing, journal: VaultJournal, seed: int) -> Manifest | Finding:

@@ -358,6 +358,42 @@ def test_somebody_drops_a_view_meanwhile(
     assert "try again" in caught.value.hint
 
 
+@pytest.mark.parametrize(
+    ("meanwhile", "lost"),
+    [
+        ("TRUNCATE told", True),
+        ("ALTER TABLE told ALTER a TYPE bigint", True),
+        ("INSERT INTO told VALUES (2); DELETE FROM told WHERE a = 1; VACUUM told", False),
+        ("CREATE TABLE later AS SELECT 1; CREATE INDEX ON told (a)", False),
+    ],
+)
+def test_a_table_is_rewritten_before_the_dump_has_its_locks(
+    source_server: Callable[[int], SourceServer],
+    pg_tools: AllTools,
+    spool: Path,
+    tmp_path: Path,
+    meanwhile: str,
+    lost: bool,
+) -> None:
+    """Promise 1: what a snapshot can no longer read is no empty table, though dump and fingerprint agree."""
+    server = source_server(17)
+    name = server.database("CREATE TABLE told AS SELECT 1 AS a")
+    source = PostgresSource(server.url(name), tuple(pg_tools.values()))
+    try:
+        with source.snapshot() as snapshot:
+            snapshot.facts()
+            with psycopg.connect(server.url(name), autocommit=True) as connection:
+                for statement in meanwhile.split("; "):
+                    connection.execute(statement.encode())
+            if lost:
+                with pytest.raises(DumpFailed, match=r"rewritten or truncated .*: public\.told"):
+                    snapshot.dump(spool, Keeping(tmp_path / "kept"), 1, quiet)
+            else:
+                snapshot.dump(spool, Keeping(tmp_path / "kept"), 1, quiet)
+    finally:
+        server.drop(name)
+
+
 def test_the_spool_is_not_empty(
     source_server: GetServer, pg_tools: AllTools, spool: Path, tmp_path: Path
 ) -> None:

@@ -20,7 +20,7 @@ VOCABULARY = (
 )
 ADAPTER = (*VOCABULARY, "process", "aws")
 CONFIGURATION = ("config", "settings", "check_settings", "ec2_settings", "service_settings")
-STORY = (*VOCABULARY, "checks.change", "checks.ignoring", "checks.verdict")
+STORY = (*VOCABULARY, "checks.change", "checks.ignoring", "checks.rules", "checks.verdict")
 EVERYTHING = ("",)
 EVERY_ADAPTER = (
     "checks",

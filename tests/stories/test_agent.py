@@ -19,6 +19,7 @@ from restoredrill.errors import (
     ServerFailed,
     VaultUnreachable,
 )
+from restoredrill.known import Before, Measured
 from restoredrill.model import (
     CheckResult,
     CheckSpec,
@@ -334,3 +335,37 @@ def test_rpo_is_the_age_of_the_newest_row_but_never_less_than_the_backups() -> N
     assert backup_age_s is not None
     assert asking(1.0).rpo_s == pytest.approx(backup_age_s, abs=60)
     assert asking(1e9, 2e9).rpo_s == 1e9
+
+
+@pytest.mark.parametrize(
+    ("age", "stale_after_s", "rule"),
+    [
+        (timedelta(hours=1), 3600.0 * 2, None),
+        (timedelta(hours=3), 3600.0 * 2, "BACKUP_STALE"),
+        (timedelta(days=900), None, None),
+        (timedelta(minutes=-4), 3600.0 * 2, None),
+        (timedelta(minutes=-6), None, "BACKUP_FROM_THE_FUTURE"),
+    ],
+)
+def test_a_backup_out_of_its_time_fails(
+    age: timedelta, stale_after_s: float | None, rule: str | None
+) -> None:
+    the_job = job().model_copy(update={"stale_after_s": stale_after_s})
+    found = drill(Target(), the_job, manifest().model_copy(update={"taken_at": the_job.started_at - age}))
+    assert [finding.rule for finding in found.findings] == ([] if rule is None else [rule])
+    assert found.verdict is (Verdict.PASSED if rule is None else Verdict.FAILED)
+
+
+def test_the_next_drill_is_compared_with_a_pass_before_it() -> None:
+    """What was measured lies beside the report; the check is planned as soon as there is something to
+    compare with.
+    """
+    journal = MemoryJournal()
+    first = drill(Target(), journal=journal)
+    measured = Measured.model_validate_json(journal.forms["measured.json"])
+    assert (measured.drill, measured.backup) == (first.drill, manifest().id)
+    before = measured.model_copy(update={"tables": {"public.orders": 7}})
+    again = job().model_copy(update={"before": Before(passed=before)})
+    found = drill(Target(), again)
+    assert "change" in found.planned
+    assert [finding.rule for finding in found.findings] == ["OTHER_DATABASE"]

@@ -24,9 +24,10 @@ from restoredrill.engines.postgres.connect import (
 )
 from restoredrill.engines.postgres.dump import DumpOrder, disk_trouble, dump_data
 from restoredrill.engines.postgres.globals import keep_globals
+from restoredrill.engines.postgres.rewritten import rewritten
 from restoredrill.engines.postgres.spool import LIMIT_BYTES
 from restoredrill.engines.postgres.toolchain import Tools
-from restoredrill.errors import SourceDenied
+from restoredrill.errors import DumpFailed, SourceDenied
 from restoredrill.model import Fingerprint, FingerprintLevel, ServerFacts
 from restoredrill.protocols import Dumped, Keep, Progress
 
@@ -142,6 +143,7 @@ class PostgresSnapshot:
             self.login, self.client, self.name, jobs, self.limits.lock_timeout_s, self.spool_limit_bytes
         )
         files, dump_notes = dump_data(order, spool, keep, self._ping, progress)
+        self._require_whole_tables()
         return Dumped(
             files=(roles, *files),
             client_version=self.client.version,
@@ -154,6 +156,14 @@ class PostgresSnapshot:
             with self._turn:
                 before = {} if level is FingerprintLevel.NONE else self._sequences.read(self.holder)
             return fingerprint.take(self.connect, level, jobs, progress, sequences=before)
+
+    def _require_whole_tables(self) -> None:
+        with contextlib.closing(self.connect()) as session, translated(SOURCE, "look back at", self.login):
+            gone = rewritten(session)
+        if gone:
+            reason = f"rewritten or truncated while the backup began: {_some(gone)}"
+            hint = "take the backup again, at a time when nothing truncates or alters tables"
+            raise DumpFailed("dump", self.login.name, reason, hint=hint)
 
     def _ping(self) -> None:
         try:
@@ -182,7 +192,10 @@ class _Sequences:
 def _refuse(unreadable: list[str], to: Login) -> None:
     if not unreadable:
         return
-    named = ", ".join(unreadable[:_NAMED_IN_A_MESSAGE])
-    more = len(unreadable) - _NAMED_IN_A_MESSAGE
-    reason = f"the role may not read {named}" + (f" and {more} more" if more > 0 else "")
+    reason = f"the role may not read {_some(unreadable)}"
     raise SourceDenied("dump", to.name, reason, hint=DENIED_HINT)
+
+
+def _some(names: list[str]) -> str:
+    more = len(names) - _NAMED_IN_A_MESSAGE
+    return ", ".join(names[:_NAMED_IN_A_MESSAGE]) + (f" and {more} more" if more > 0 else "")
