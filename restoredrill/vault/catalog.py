@@ -14,6 +14,7 @@ from pydantic import ValidationError
 from restoredrill.errors import ObjectCorrupt, VaultConflict, VaultError, VaultMissing
 from restoredrill.model import Manifest, StoredFile
 from restoredrill.protocols import Sealer
+from restoredrill.vault import manifests
 from restoredrill.vault.archive import VaultArchive
 from restoredrill.vault.layout import BACKUPS, backup_folder, file_key, is_id, last_part, manifest_key
 from restoredrill.vault.sealing import AgeSealer, AgeUnsealer
@@ -78,8 +79,7 @@ class VaultBackups:
             reason = f"{len(wrong)} of its files are missing or cut, {wrong[0]} first"
             hint = "has something else deleted in the vault while the backup ran?"
             raise VaultError("publish", f"backup {manifest.id}", reason, hint=hint)
-        body = manifest.model_dump_json(by_alias=True, indent=1).encode()
-        self._store.put_once(manifest_key(manifest.id), body)
+        self._store.put_once(manifest_key(manifest.id), manifests.body_of(manifest))
 
     def discard(self, backup: str) -> None:
         """See `Backups.discard`."""
@@ -119,9 +119,11 @@ class VaultBackups:
             hint = "`restoredrill backups NAME` lists those that exist"
             raise VaultMissing("find", f"backup {backup}", "it has no manifest", hint=hint) from error
         try:
-            manifest = Manifest.model_validate_json(body)
+            manifest = manifests.parse(body)
         except ValidationError as error:
             raise ObjectCorrupt("read", key, why_invalid(error)) from error
+        except ValueError as error:
+            raise ObjectCorrupt("read", key, str(error)) from error
         if manifest.id != backup:
             raise ObjectCorrupt("read", key, f"it is the manifest of {manifest.id}")
         return manifest
