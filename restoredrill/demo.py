@@ -11,7 +11,7 @@ from typing import Any
 
 from pyrage import x25519
 
-from restoredrill import clock, config, process, sabotage
+from restoredrill import clock, config, process
 from restoredrill.embedded import weblog
 from restoredrill.embedded.seaweedfs import SeaweedFS
 from restoredrill.engines.postgres import damage, toolchain
@@ -20,6 +20,7 @@ from restoredrill.engines.postgres.server import Server
 from restoredrill.errors import RestoredrillError
 from restoredrill.model import Manifest, Report, VaultSpec, make_id
 from restoredrill.protocols import Progress
+from restoredrill.sabotage.planting import plant
 from restoredrill.vault.catalog import VaultBackups
 from restoredrill.vault.opening import open_store
 from restoredrill.vault.sealing import AgeSealer, AgeUnsealer
@@ -70,7 +71,7 @@ class Stage:
         names = tuple(file.name for file in archive.manifest.files)
         file = damage.data_file(b"".join(archive.open("toc.dat")), TABLE, names)
         name = make_id(clock.utcnow(), secrets.token_hex(4))
-        return sabotage.plant(archive, backups, name, {file: lambda rows: damage.swap_field(rows, COLUMN)})
+        return plant(archive, backups, name, {file: lambda rows: damage.swap_field(rows, COLUMN)})
 
 
 @contextlib.contextmanager

@@ -135,6 +135,19 @@ RULES: Final[Mapping[str, Rule]] = {
         "the machine could not read a secret",
         "let its role read it, and use its KMS key",
     ),
+    "KEY_MISSING": Rule(
+        _HIGH, "the backup is encrypted, and there is no key", "name the private key in `drill.decrypt_with`"
+    ),
+    "KEY_WRONG": Rule(
+        _HIGH,
+        "the key does not open the backup",
+        "use the private key that belongs to one of `backup.encrypt_to`",
+    ),
+    "TOOL_MISSING": Rule(
+        _HIGH,
+        "the machine lacks a program, or a server that is new enough",
+        "install it there; `restoredrill doctor` lists what there is",
+    ),
     "COST_UNKNOWN": Rule(
         _INFO, "what the drill has cost is not known", "let the controller read instances and prices"
     ),

@@ -112,7 +112,7 @@ class Planned:
 def plan(context: Context, database: DatabaseConfig, wanted: Wanted, drill_id: str | None = None) -> Planned:
     """What a drill would do. Raises what the vault and the key for evidence raise."""
     key = wiring.signer(context.schedules)  # better missed before a drill than after it
-    planned = _planned(context, database, _request(database, wanted), drill_id)
+    planned = _planned(context, database, request(database, wanted), drill_id)
     return replace(planned, render=wiring.sealed_render(planned.store, key))
 
 
@@ -162,7 +162,7 @@ def _before(journal: VaultJournal, backup: Manifest) -> Before:
     )
 
 
-def _request(database: DatabaseConfig, wanted: Wanted) -> DrillRequest:
+def request(database: DatabaseConfig, wanted: Wanted) -> DrillRequest:
     settings = database.drill
     if settings is None:
         hint = "add a `drill` section to its file; `drill: {}` takes the defaults"

@@ -9,9 +9,9 @@ import pyrage
 import pytest
 import zstandard
 
-from restoredrill import sabotage
 from restoredrill.engines.postgres import damage
 from restoredrill.model import Outcome, Verdict
+from restoredrill.sabotage.planting import plant
 from restoredrill.vault.catalog import VaultBackups
 from tests.e2e.conftest import Shop, Taken
 from tests.e2e.host import Host
@@ -41,7 +41,7 @@ class Copy:
     def plant(self, name: str, edit: Callable[[bytes], bytes]) -> str:
         """A copy under another id, with one file changed and a manifest that agrees with it."""
         backups = VaultBackups(self.host.store("shop"))
-        return sabotage.plant(backups.open(self.id), backups, PLANTED, {name: edit}).id
+        return plant(backups.open(self.id), backups, PLANTED, {name: edit}).id
 
 
 @pytest.fixture

@@ -8,9 +8,9 @@ import pyrage
 import pytest
 import zstandard
 
-from restoredrill import sabotage
 from restoredrill.engines.postgres import damage
 from restoredrill.model import Verdict
+from restoredrill.sabotage.planting import plant
 from restoredrill.vault.catalog import VaultBackups
 from restoredrill.vault.sealing import AgeSealer, AgeUnsealer
 from tests.e2e.conftest import SHOP
@@ -52,7 +52,7 @@ class Planted:
         archive = backups.open(backup)
         names = tuple(file.name for file in archive.manifest.files)
         file = damage.data_file(b"".join(archive.open("toc.dat")), "shop.customer", names)
-        return sabotage.plant(archive, backups, PLANTED, {file: _twice}).id
+        return plant(archive, backups, PLANTED, {file: _twice}).id
 
 
 def _twice(content: bytes) -> bytes:

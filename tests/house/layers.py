@@ -100,7 +100,7 @@ ARROWS: dict[str, tuple[str, ...]] = {
     "picking": STORY,
     "undecided": (*STORY, "picking"),
     "agent": (*STORY, "telling"),
-    "sabotage": STORY,
+    "sabotage": (*STORY, "engines", "vault"),  # it breaks what these two have made
     "doctor": STORY,
     "trial": (*STORY, "doctor"),
     "configuration": (*LEAVES, *CONFIGURATION),

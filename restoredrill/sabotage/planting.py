@@ -24,12 +24,20 @@ def plant(archive: Archive, backups: Backups, backup: str, edits: dict[str, Edit
         return backups.keep(backup, file.name, chunks if edit is None else _edited(chunks, edit))
 
     files = tuple(copy(file) for file in original.files)
-    planted = original.model_copy(
-        update={"id": backup, "files": files, "made_by": f"restoredrill {__version__}, damaged on purpose"}
-    )
+    planted = original.model_copy(update={"id": backup, "files": files, "made_by": MADE_BY})
     backups.publish(planted)
     return planted
 
 
+MADE_BY = f"restoredrill {__version__}, damaged on purpose"
+
+
 def _edited(chunks: Iterator[bytes], edit: Edit) -> Iterator[bytes]:
     yield edit(b"".join(chunks))
+
+
+def flipped(body: bytes) -> bytes:
+    """One bit in the middle is another."""
+    changed = bytearray(body)
+    changed[len(body) // 2] ^= 1
+    return bytes(changed)

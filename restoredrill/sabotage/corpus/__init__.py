@@ -1,0 +1,1 @@
+"""One way to break a backup each: `make` does it, `rules` must say so."""
