@@ -11,12 +11,13 @@ TESTS ?= tests
 WORKERS ?= 2
 
 .DELETE_ON_ERROR:
-.PHONY: help env demo test lint format bench checkov lock clean
+.PHONY: help env demo test sabotage lint format bench checkov lock clean
 
 help:
 	@echo 'make env     .venv with everything, also PostgreSQL majors for the tests'
 	@echo 'make demo    back up, drill, damage, drill again; nothing to configure'
 	@echo 'make test    all tests (TESTS=path, WORKERS=n)'
+	@echo 'make sabotage  break backups in every known way, drill good ones, print the score'
 	@echo 'make lint    ruff and mypy'
 	@echo 'make format  let ruff mend what it can'
 	@echo 'make bench   the table of figures in README'
@@ -46,6 +47,9 @@ demo: .venv/.stamp
 
 test: env
 	@$(BIN)/python -m pytest -n $(WORKERS) --dist loadgroup $(TESTS)
+
+sabotage: env
+	@$(BIN)/python -m pytest -n $(WORKERS) --dist loadgroup tests/sabotage
 
 lint: .venv/.stamp
 	$(BIN)/ruff check .

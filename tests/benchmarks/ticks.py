@@ -15,7 +15,7 @@ import time
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
-from restoredrill import config
+from restoredrill import clock, config
 from restoredrill.admission import Asked, Room
 from restoredrill.alarms import Seen, alarms
 from restoredrill.aws.session import Reach
@@ -158,9 +158,8 @@ def _cloud(drills: int) -> int:
                 TagSpecifications=[{"ResourceType": "instance", "Tags": tags}],
             )
         machine = Ec2Machine(Reach(cloud.region, endpoint_url=cloud.endpoint_url), fresh_s=3600.0)
-        for one in ids:
-            machine.state(one)
-        machine._watch._at_s = 0.0  # what was seen is old
+        # Each has asked before, not long ago, and what was seen then is old.
+        machine._watch._wanted = dict.fromkeys(ids, clock.monotonic_s())
         before = len(cloud.requests)
         threads = [threading.Thread(target=machine.state, args=(one,)) for one in ids]
         for thread in threads:

@@ -59,8 +59,11 @@ def test_a_good_copy_passes(selftest: Selftest) -> None:
 
 
 @pytest.mark.parametrize("name", [sabotage.name for sabotage in CORPUS])
-def test_it_is_caught_for_the_right_reason(selftest: Selftest, name: str) -> None:
+def test_it_is_caught_for_the_right_reason(
+    selftest: Selftest, name: str, record_property: Callable[[str, object], None]
+) -> None:
     """Promise 1: what is broken does not pass."""
+    record_property("sabotage", name)
     found = selftest.of(name)
     assert found["end"] == "caught", found
 

@@ -8,8 +8,9 @@ from dataclasses import dataclass
 
 import psycopg
 
+# The bytes of a statement are in the encoding of the database it runs in, whatever ours is.
 _ACTIVE = """
-SELECT a.query, coalesce(a.wait_event = 'ClientRead', false),
+SELECT pg_catalog.textsend(a.query), coalesce(a.wait_event = 'ClientRead', false),
        CASE WHEN p.tuples_total > 0 THEN 100.0 * p.tuples_done / p.tuples_total
             WHEN p.blocks_total > 0 THEN 100.0 * p.blocks_done / p.blocks_total END
   FROM pg_catalog.pg_stat_activity a
@@ -60,7 +61,8 @@ def label(query: str) -> str:
 def look(connection: psycopg.Connection) -> tuple[Work, ...]:
     """What pg_restore's sessions do at this moment. The connection is an autocommit one."""
     return tuple(
-        Work(label(query), hungry, percent) for query, hungry, percent in connection.execute(_ACTIVE.encode())
+        Work(label(query.decode(errors="replace")), hungry, percent)
+        for query, hungry, percent in connection.execute(_ACTIVE.encode())
     )
 
 

@@ -1,0 +1,2 @@
+-- TABLE_GONE wares.audit
+DROP TABLE wares.audit;

@@ -1,0 +1,2 @@
+-- TABLE_EMPTIED wares.audit
+TRUNCATE wares.audit;

@@ -1,0 +1,2 @@
+-- SEQUENCE_BEHIND wares.ware_id_seq
+ALTER TABLE wares.ware ALTER id RESTART WITH 5;
