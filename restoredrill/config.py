@@ -11,14 +11,14 @@ import os
 import re
 import stat
 import tempfile
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from difflib import get_close_matches
 from pathlib import Path
 from urllib.parse import quote
 
 from restoredrill import secret, validating, values, yaml_lines
 from restoredrill.errors import ConfigError, SecretMissing, UsageError
-from restoredrill.model import VaultSpec
+from restoredrill.model import CheckSpec, VaultSpec
 from restoredrill.secret import Secret
 from restoredrill.service_settings import FILE, ServiceSettings
 from restoredrill.settings import NAME_PATTERN, DatabaseConfig, DatabaseFile
@@ -155,6 +155,28 @@ def _read(path: Path) -> str:
 # What is said of a problem ----------------------------------------------------------------------------------
 
 _SCHEMA = "`restoredrill schema` prints what a file may hold"
+
+
+def with_references(directory: Path, checks: Iterable[CheckSpec]) -> tuple[CheckSpec, ...]:
+    """`checks` with the text of the reference files that `schema` checks name, relative to `directory`.
+
+    Raises `ConfigError`.
+    """
+    return tuple(_with_reference(directory, check) for check in checks)
+
+
+def _with_reference(directory: Path, check: CheckSpec) -> CheckSpec:
+    if check.kind != "schema":
+        return check
+    path = directory / check.options["reference"]
+    try:
+        text = path.read_text(encoding="utf-8")
+    except (OSError, UnicodeError) as error:
+        reason = error.strerror if isinstance(error, OSError) else "it is not UTF-8"
+        problem = f"{path}: check {check.name}: {reason}"
+        hint = f"`restoredrill reference NAME -o {path}` writes it"
+        raise ConfigError(str(path), (problem,), hint=hint) from error
+    return check.model_copy(update={"options": {**check.options, "reference": text}})
 
 
 def _hint(problems: list[str] | tuple[str, ...], otherwise: str = _SCHEMA) -> str:

@@ -17,6 +17,8 @@ from uuid import UUID
 # At most so many rows come back from a query; more can't be told from exactly so many.
 ROWS_SEEN_MAX = 1000
 
+Scalar = str | int | float | bool | None
+
 _OPERATORS: dict[str, Callable[[Any, Any], bool]] = {
     "==": operator.eq,
     "!=": operator.ne,
@@ -76,6 +78,57 @@ class Expectation:
             return False
         pair = _comparable(value, self.literal)
         return pair is not None and _OPERATORS[self.operator](*pair)
+
+
+@dataclass(frozen=True)
+class ExpectedRows:
+    """A set of rows: each as often as it stands here, in any order, and no other."""
+
+    rows: tuple[tuple[Scalar, ...], ...]
+
+    @property
+    def text(self) -> str:
+        """What is expected, without the values."""
+        return f"these {_count(len(self.rows), 'row')}"
+
+    def holds(self, rows: Sequence[Sequence[Any]]) -> bool:
+        """Is this answer as expected?"""
+        return self._unmatched(rows) == (0, 0)
+
+    def answer(self, rows: Sequence[Sequence[Any]]) -> str:
+        """How far the answer is from it, in words that hold no data."""
+        missing, more = self._unmatched(rows)
+        return f"{_count(len(rows), 'row')}, {missing} missing and {more} not expected"
+
+    def _unmatched(self, rows: Sequence[Sequence[Any]]) -> tuple[int, int]:
+        left = list(rows)
+        missing = 0
+        for wanted in self.rows:
+            place = next((n for n, found in enumerate(left) if _same_row(found, wanted)), None)
+            if place is None:
+                missing += 1
+            else:
+                del left[place]
+        return missing, len(left)
+
+
+def expectation(wanted: str | Sequence[Sequence[Scalar]]) -> Expectation | ExpectedRows:
+    """Of what a file or a job says: a comparison in words, or rows. Raises `ValueError`."""
+    if isinstance(wanted, str):
+        return parse_expectation(wanted)
+    return ExpectedRows(tuple(tuple(row) for row in wanted))
+
+
+def _same_row(found: Sequence[Any], wanted: Sequence[Scalar]) -> bool:
+    return len(found) == len(wanted) and all(map(_same, found, wanted))
+
+
+def _same(value: Any, wanted: Scalar) -> bool:
+    if value is None or wanted is None:
+        return value is None and wanted is None
+    literal = wanted if isinstance(wanted, bool | str) else Decimal(repr(wanted))
+    pair = _comparable(value, literal)
+    return pair is not None and bool(pair[0] == pair[1])
 
 
 def parse_expectation(text: str) -> Expectation:

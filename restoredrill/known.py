@@ -42,4 +42,5 @@ class Before(Document):
     """What earlier drills of the same tier have said."""
 
     ignores: tuple[IgnoreUse, ...] = ()  # of the newest report
+    rows: dict[str, float] = Field(default_factory=dict)  # what `rows` checks of that pass counted, by name
     passed: Measured | None = None  # of the newest pass on an older backup

@@ -81,6 +81,13 @@ def last_pass(reports: Iterable[Report], backup: Manifest) -> Report | None:
     )
 
 
+def _compared(check: CheckSpec, last: Mapping[str, float]) -> CheckSpec:
+    """A `rows` check that knows what the last pass has counted."""
+    if check.kind != "rows":
+        return check
+    return check.model_copy(update={"options": {**check.options, "last_rows": last.get(check.name)}})
+
+
 def make_job(
     request: DrillRequest,
     drill: str,
@@ -93,6 +100,7 @@ def make_job(
 
     The lease of a machine that has to be started is written on it once: it has to hold for what is kept, too.
     """
+    known = before or Before()
     deadline_at = started_at + timedelta(seconds=request.deadline_s)
     kept = timedelta(seconds=request.keep_s or 0.0) if plan is not None else timedelta()
     return Job(
@@ -106,9 +114,9 @@ def make_job(
         isolated=request.isolated,
         deep=request.deep,
         max_fall=request.max_fall,
-        checks=request.checks,
+        checks=tuple(_compared(check, known.rows) for check in request.checks),
         ignore=request.ignore,
-        before=before or Before(),
+        before=known,
         stale_after_s=request.stale_after_s,
         rto_target_s=request.rto_target_s,
         rpo_target_s=request.rpo_target_s,

@@ -203,6 +203,11 @@ class Snapshot(Protocol):
     def fingerprint(self, level: FingerprintLevel, jobs: int, progress: Progress) -> Fingerprint:
         """Rows, content, sequences and inventory. May run in a thread beside `dump`."""
 
+    def describe(self) -> str:
+        """Every object and its definition as text, `kind name = definition`, sorted, a line each. Two servers
+        of one major say the same of the same.
+        """
+
 
 class Source(Protocol):
     """A database that backups are taken of. Only ever read."""
@@ -238,9 +243,15 @@ class Database(Protocol):
         is none.
         """
 
+    def describe(self) -> str:
+        """Every object and its definition as text, a line each (see `Snapshot.describe`)."""
+
     @property
     def url(self) -> str:
-        """A URL any libpq client understands; a Unix socket, no password."""
+        """A URL any libpq client understands; a Unix socket, no password. A superuser's."""
+
+    def reader_url(self) -> str:
+        """The same for a role that may read everything and change nothing."""
 
 
 class Archive(Protocol):

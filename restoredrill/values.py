@@ -56,6 +56,23 @@ def _expectation(text: str) -> str:
     return text
 
 
+def _expected(value: object) -> object:
+    """A comparison in words, or rows."""
+    if isinstance(value, str):
+        return _expectation(value)
+    if not isinstance(value, list) or not all(isinstance(row, list) and row for row in value):
+        raise ValueError("must be a comparison such as '== 0', or rows such as [[1, a], [2, b]]")
+    if not value:
+        raise ValueError("has no row; write `no rows` for none")
+    if len(value) >= expect.ROWS_SEEN_MAX:
+        raise ValueError(f"has {len(value)} rows; an answer is looked at up to {expect.ROWS_SEEN_MAX}")
+    if len({len(row) for row in value}) > 1:
+        raise ValueError("has rows of different lengths")
+    if any(isinstance(cell, list | dict) for row in value for cell in row):
+        raise ValueError("has something in a row that is neither text, number, true, false nor null")
+    return value
+
+
 def _reference(text: str) -> str:
     secret.check_references(text)
     if not _is_whole_reference(text):
@@ -160,6 +177,12 @@ def _share(value: object) -> float:
     raise ValueError("must be a share like 5% or 50%, 100% at most")
 
 
+def _growth(value: object) -> float:
+    if isinstance(value, str) and (found := re.fullmatch(r"(\d{1,6}(?:\.\d+)?) ?%", value)):
+        return float(found[1]) / 100
+    raise ValueError("must be a share like 50% or 300%")
+
+
 def _absolute(text: str) -> str:
     if not text.startswith("/"):
         raise ValueError("must be an absolute path")
@@ -176,7 +199,28 @@ Jobs = Annotated[int, Field(strict=True, ge=1, le=64)]
 Flag = Annotated[bool, Field(strict=True)]
 Duration = Annotated[float, BeforeValidator(_duration), _text(durations.JSON_PATTERN)]
 Cron = Annotated[str, AfterValidator(_cron), _text(cron.JSON_PATTERN)]
-Expectation = Annotated[str, AfterValidator(_expectation), _text(expect.JSON_PATTERN)]
+Rows = list[list[expect.Scalar]]
+Expectation = Annotated[
+    str | Rows,
+    BeforeValidator(_expected),
+    WithJsonSchema(
+        {
+            "anyOf": [
+                {"type": "string", "pattern": expect.JSON_PATTERN},
+                {
+                    "type": "array",
+                    "minItems": 1,
+                    "maxItems": expect.ROWS_SEEN_MAX - 1,
+                    "items": {
+                        "type": "array",
+                        "minItems": 1,
+                        "items": {"type": ["string", "number", "boolean", "null"]},
+                    },
+                },
+            ]
+        }
+    ),
+]
 TimeZone = Annotated[str, AfterValidator(_timezone)]
 Reference = Annotated[
     str, AfterValidator(_reference), _text(rf"^(\$\{{[A-Za-z_][A-Za-z0-9_]*\}}|file:/[^/].*|{_STORED})$")
@@ -197,4 +241,5 @@ Pick = Annotated[
 Rule = Annotated[str, AfterValidator(_rule), _text(f"^{_RULE}$")]
 Day = Annotated[date, BeforeValidator(_day), _text(r"^[0-9]{4}-[0-9]{2}-[0-9]{2}$")]
 Share = Annotated[float, BeforeValidator(_share), _text(r"^(100(\.0+)?|[0-9]{1,2}(\.[0-9]+)?) ?%$")]
+Growth = Annotated[float, BeforeValidator(_growth), _text(r"^[0-9]{1,6}(\.[0-9]+)? ?%$")]
 AbsolutePath = Annotated[str, AfterValidator(_absolute), _text("^/")]

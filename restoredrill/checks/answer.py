@@ -10,6 +10,9 @@ from restoredrill.errors import DiskFull, QueryFailed, QueryTimeout, ServerFaile
 from restoredrill.model import CheckResult, CheckSpec, Finding, Outcome
 from restoredrill.protocols import Check, Database
 
+# Of a query that failed, by what was asked for.
+_RULES = {"find": "TABLE_NOT_FOUND", "find column": "COLUMN_NOT_FOUND"}
+
 Question = Callable[[CheckSpec, Database, datetime], CheckResult]
 
 
@@ -50,7 +53,7 @@ def check(question: Question) -> Check:
         except QueryTimeout as error:
             result = failed(spec, finding("QUERY_TIMEOUT", spec.name, str(error), hint=error.hint))
         except QueryFailed as error:
-            rule = "TABLE_NOT_FOUND" if error.operation == "find" else "QUERY_FAILED"
+            rule = _RULES.get(error.operation, "QUERY_FAILED")
             result = failed(spec, finding(rule, spec.name, str(error), hint=error.hint))
         except (ServerFailed, DiskFull, ToolMissing) as error:
             result = not_run(spec, str(error))

@@ -1,7 +1,8 @@
 """`command`: a program of the user's own ends with status 0.
 
-Options: argv, timeout_s. It gets DATABASE_URL, and PGHOST and the like, and of our own environment only the
-harmless part. What it prints may be rows, so none of it goes into the report.
+Options: argv, write, timeout_s. It gets DATABASE_URL, and PGHOST and the like, and of our own environment
+only the harmless part. Its role may read everything and change nothing, unless `write` is true. What it
+prints may be rows, so none of it goes into the report.
 """
 
 from collections.abc import Mapping, Sequence
@@ -23,9 +24,10 @@ def command(spec: CheckSpec, database: Database, now: datetime) -> CheckResult:
     """Its whole process group is killed when the time is over."""
     argv, timeout_s = spec.options["argv"], float(spec.options["timeout_s"])
     database.query("SELECT 1", timeout_s)  # a server that is gone is not the program's fault
+    url = database.url if spec.options.get("write") else database.reader_url()
     name = Path(argv[0]).name
     try:
-        code = _status(argv, _environment(database.url), timeout_s)
+        code = _status(argv, _environment(url), timeout_s)
     except OSError as error:
         return not_run(spec, f"start {name}: {error.strerror or error}")
     if code is None:

@@ -8,6 +8,7 @@ import math
 from datetime import datetime
 
 from restoredrill.checks.answer import check, failed, passed
+from restoredrill.checks.naming import column
 from restoredrill.checks.rules import finding
 from restoredrill.model import CheckResult, CheckSpec
 from restoredrill.protocols import Database
@@ -27,14 +28,6 @@ _NEWEST = {
     "numeric": "max({column})",
     "double precision": "max({column})",
 }
-_COLUMN = """
-WITH RECURSIVE found AS (
-    SELECT a.attname, a.atttypid AS type FROM pg_attribute a
-     WHERE a.attrelid = %s::regclass AND a.attname = ANY (%s) AND a.attnum > 0 AND NOT a.attisdropped
-    UNION ALL
-    SELECT f.attname, t.typbasetype FROM found f JOIN pg_type t ON t.oid = f.type WHERE t.typtype = 'd')
-SELECT quote_ident(f.attname), format_type(f.type, NULL) FROM found f JOIN pg_type t ON t.oid = f.type
- WHERE t.typtype <> 'd' ORDER BY f.attname = %s DESC"""
 
 
 @check
@@ -42,15 +35,11 @@ def freshness(spec: CheckSpec, database: Database, now: datetime) -> CheckResult
     """`measured` is the age in seconds. No value at all is a failure, and so is one from the future."""
     table = database.table(spec.options["table"])
     name, timeout_s = str(spec.options["column"]), float(spec.options["timeout_s"])
-    spelt = _spellings(name)
-    found = database.query(_COLUMN, timeout_s, [table, spelt, spelt[0]]).rows
-    if not found:
-        return failed(spec, finding("COLUMN_NOT_FOUND", table, f"{table} has no column {name}"))
-    column, kind = found[0]
+    spelt, kind = column(database, table, name, timeout_s)
     if kind not in _NEWEST:
         message = f"column {name} of {table} is of type {kind}, which is no time"
         return failed(spec, finding("NOT_A_TIME", table, message))
-    seconds = _NEWEST[kind].format(column=column)
+    seconds = _NEWEST[kind].format(column=spelt)
     newest = database.query(f"SELECT {seconds} FROM {table}", timeout_s).rows[0][0]
     if newest is None or not math.isfinite(newest):
         why = "has no value" if newest is None else "has infinity or NaN as its newest"
@@ -70,13 +59,6 @@ def _judged(spec: CheckSpec, table: str, age_s: float) -> CheckResult:
         message = f"the newest value in {table} is {_told(age_s)} old, at most {_told(most_s)} is wanted"
         return failed(spec, finding("NOT_FRESH", table, message), measured=age_s)
     return passed(spec, f"the newest value in {table} is {_told(age_s)} old", measured=age_s)
-
-
-def _spellings(name: str) -> list[str]:
-    """The names a column may have, likeliest first: SQL folds it, but people write what they see."""
-    if len(name) > 1 and name[0] == name[-1] == '"':
-        return [name[1:-1].replace('""', '"')]
-    return list(dict.fromkeys((name.lower(), name)))
 
 
 def _told(seconds: float) -> str:

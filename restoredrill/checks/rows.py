@@ -1,6 +1,8 @@
-"""`rows`: a table has at least `min` and at most `max` rows.
+"""`rows`: a table has at least `min` and at most `max` rows, and not far fewer or more than when a drill last
+passed.
 
-Options: table, min, max (either may be None), timeout_s.
+Options: table, min, max, max_fall, max_growth (shares of what there was; any may be None), last_rows (what
+the last pass counted; None: there was none), timeout_s.
 """
 
 from datetime import datetime
@@ -24,4 +26,21 @@ def rows(spec: CheckSpec, database: Database, now: datetime) -> CheckResult:
     if most is not None and count > most:
         found = finding("ROWS_TOO_MANY", table, f"{table} has {count} rows, at most {most} are wanted")
         return failed(spec, found, measured=count)
-    return passed(spec, f"{count} rows in {table}", measured=count)
+    return _since(spec, table, count)
+
+
+def _since(spec: CheckSpec, table: str, count: int) -> CheckResult:
+    """Against the last pass, where something is asked of that."""
+    fall, growth, last = (spec.options.get(name) for name in ("max_fall", "max_growth", "last_rows"))
+    said = f"{count} rows in {table}"
+    if last is None:
+        gap = fall is not None or growth is not None
+        return passed(spec, f"{said}; no pass before to compare with" if gap else said, measured=count)
+    change = f"{table} has {count} rows, {last:.0f} when a drill last passed"
+    if fall is not None and count < last * (1 - fall):
+        found = finding("ROWS_FELL", table, f"{change}: at most {fall:.0%} may go")
+        return failed(spec, found, measured=count)
+    if growth is not None and count > last * (1 + growth):
+        found = finding("ROWS_GREW", table, f"{change}: at most {growth:.0%} may come")
+        return failed(spec, found, measured=count)
+    return passed(spec, f"{said}, {count - last:+.0f} since a drill last passed", measured=count)

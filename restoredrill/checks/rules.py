@@ -322,6 +322,29 @@ RULES: Final[Mapping[str, Rule]] = {
     "NOT_A_TIME": Rule(
         _HIGH, "a freshness check's column holds no time", "name a date or timestamp, or seconds since 1970"
     ),
+    "ROWS_GREW": Rule(
+        _MEDIUM,
+        "a table has far more rows than when a drill last passed",
+        "is something written twice? `max_growth` says how many may come",
+    ),
+    "NOT_UNIQUE": Rule(
+        _HIGH, "values that a check wants to be unique stand more than once", "look for them on the source"
+    ),
+    "ORPHANS": Rule(
+        _HIGH,
+        "rows refer to rows that are not there",
+        "look for them on the source; a foreign key forbids it",
+    ),
+    "QUERY_SLOW": Rule(
+        _HIGH,
+        "a query took longer than its ceiling",
+        "compare its plan with the source's: an index, or statistics (ANALYZE)?",
+    ),
+    "SCHEMA_CHANGED": Rule(
+        _HIGH,
+        "an object is not as in the reference file",
+        "if it is meant so: `restoredrill reference NAME` writes the file anew, and people review it",
+    ),
     "NOT_AS_EXPECTED": Rule(
         _HIGH, "a query's answer is not what is expected", "run the query on the source as well"
     ),

@@ -7,7 +7,7 @@ from datetime import datetime
 
 from restoredrill.checks.answer import check, failed, passed
 from restoredrill.checks.rules import finding
-from restoredrill.expect import parse_expectation
+from restoredrill.expect import expectation
 from restoredrill.model import CheckResult, CheckSpec
 from restoredrill.protocols import Database
 
@@ -15,7 +15,7 @@ from restoredrill.protocols import Database
 @check
 def sql(spec: CheckSpec, database: Database, now: datetime) -> CheckResult:
     """What is told of the answer holds no text of the database's."""
-    wanted = parse_expectation(spec.options["expect"])
+    wanted = expectation(spec.options["expect"])
     answer = database.query(spec.options["sql"], spec.options["timeout_s"]).rows
     said = wanted.answer(answer)
     if wanted.holds(answer):

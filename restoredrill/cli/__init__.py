@@ -14,6 +14,7 @@ COMMANDS = {
     "backup": "take a backup now",
     "backups": "list what is in the vault",
     "drill": "restore a backup on a throwaway machine and check it",
+    "reference": "write down what objects a database has, for a `schema` check",
     "selftest": "break copies of a backup, and see the drill catch each",
     "report": "show past drills",
     "status": "is every database proven, and since when",

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from restoredrill import alarms, clock, drill, picking, undecided, wiring, wiring_ec2
+from restoredrill import alarms, clock, config, drill, picking, undecided, wiring, wiring_ec2
 from restoredrill.cli.forms import exit_of, report_answer, require_writable, show, write_forms
 from restoredrill.cli.frame import Answer, Context
 from restoredrill.cli.frame import command as new_command
@@ -112,7 +112,7 @@ class Planned:
 def plan(context: Context, database: DatabaseConfig, wanted: Wanted, drill_id: str | None = None) -> Planned:
     """What a drill would do. Raises what the vault and the key for evidence raise."""
     key = wiring.signer(context.schedules)  # better missed before a drill than after it
-    planned = _planned(context, database, request(database, wanted), drill_id)
+    planned = _planned(context, database, request(context, database, wanted), drill_id)
     return replace(planned, render=wiring.sealed_render(planned.store, key))
 
 
@@ -156,13 +156,17 @@ def _before(journal: VaultJournal, backup: Manifest) -> Before:
     reports = (report for report in looked_at if report.database == backup.database)
     last = next(reports, None)
     passed = None if last is None else picking.last_pass((last, *reports), backup)
-    return Before(
-        ignores=() if last is None else last.ignores,
-        passed=None if passed is None else journal.measured(passed.drill),
-    )
+    if passed is None:
+        return Before(ignores=() if last is None else last.ignores)
+    rows = {
+        one.name: one.measured for one in passed.checks if one.kind == "rows" and one.measured is not None
+    }
+    ignores = last.ignores if last is not None else ()
+    return Before(ignores=ignores, rows=rows, passed=journal.measured(passed.drill))
 
 
-def request(database: DatabaseConfig, wanted: Wanted) -> DrillRequest:
+def request(context: Context, database: DatabaseConfig, wanted: Wanted) -> DrillRequest:
+    """What is asked for by the file, and instead of it. Raises `UsageError`, `ConfigError`."""
     settings = database.drill
     if settings is None:
         hint = "add a `drill` section to its file; `drill: {}` takes the defaults"
@@ -183,7 +187,7 @@ def request(database: DatabaseConfig, wanted: Wanted) -> DrillRequest:
         decrypt_with=decrypt_with,
         deep=settings.deep,
         max_fall=settings.max_fall,
-        checks=settings.check_specs,
+        checks=config.with_references(context.schedules, settings.check_specs),
         ignore=settings.ignore_specs,
         stale_after_s=_promised_s(database) if pick == "latest" else None,
         rto_target_s=settings.rto_s,

@@ -45,7 +45,7 @@ def command(context: Context, name: str, backup: str | None, only: tuple[str, ..
     good = _newest(database, backup)
     if dry_run:
         return _would(good, corpus)
-    with _scene(database, good) as scene, context.progress() as progress:
+    with _scene(context, database, good) as scene, context.progress() as progress:
         progress("a good copy", 0.0, None)
         passed, measured = scene.good_drill()
         if measured is None:
@@ -121,9 +121,9 @@ class _Scene:
 
 
 @contextmanager
-def _scene(database: DatabaseConfig, good: Manifest) -> Iterator[_Scene]:
+def _scene(context: Context, database: DatabaseConfig, good: Manifest) -> Iterator[_Scene]:
     """A scratch vault below the vault, which `prune` empties after a day if we die here."""
-    asked = request(database, Wanted(machine="local"))
+    asked = request(context, database, Wanted(machine="local"))
     place = wiring.located(database, "backup")
     run = make_id(clock.utcnow(), secrets.token_hex(4))
     spec = place.model_copy(update={"url": f"{place.url.rstrip('/')}/{SCRATCH}selftest-{run}"})

@@ -16,6 +16,9 @@ def command(context: Context) -> Answer:
     """Check all files. Needs no network and no secrets; says which of those are not set here."""
     databases = context.databases()
     service = config.service(context.schedules)
+    for database in databases.values():
+        if database.drill is not None:
+            config.with_references(context.schedules, database.drill.check_specs)
     advice = {name: advise(database, config.unset) for name, database in databases.items()}
     lines = [line for name, database in databases.items() for line in _lines(database, advice[name])]
     document = {

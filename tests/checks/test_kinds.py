@@ -28,6 +28,8 @@ CREATE TABLE orders AS SELECT i AS id, 'secret note' AS note, '2026-03-01 11:00+
 CREATE DOMAIN moment AS timestamptz; CREATE DOMAIN written AS moment;
 CREATE TABLE empty (at timestamptz); CREATE TABLE "Odd" ("When" written, "when" integer);
 INSERT INTO "Odd" VALUES ('2026-03-01 10:00+00', 5);
+CREATE TABLE "Ke y" (n integer, same integer, "O dd" integer);
+INSERT INTO "Ke y" VALUES (1, 5, 10), (2, 5, 20), (NULL, 5, 30), (NULL, 5, 40);
 CREATE FUNCTION bad(x integer) RETURNS boolean LANGUAGE plpgsql AS $$ BEGIN RAISE 'secret note'; END $$;
 """
 
@@ -49,6 +51,12 @@ class Gone:
         raise ServerFailed("connect to", "shop", "no such socket")
 
     def table(self, name: str) -> str:
+        raise ServerFailed("connect to", "shop", "no such socket")
+
+    def describe(self) -> str:
+        raise ServerFailed("connect to", "shop", "no such socket")
+
+    def reader_url(self) -> str:
         raise ServerFailed("connect to", "shop", "no such socket")
 
 
@@ -149,6 +157,125 @@ def test_a_query_that_hangs(database: RestoredDatabase) -> None:
     assert rule(result) == "QUERY_TIMEOUT"
 
 
+def last(count: int | None, fall: float | None = None, growth: float | None = None) -> dict[str, Any]:
+    return {"table": "orders", "max_fall": fall, "max_growth": growth, "last_rows": count}
+
+
+@pytest.mark.parametrize(
+    ("options", "found"),
+    [
+        (last(4, fall=0.25), "passed"),
+        (last(5, fall=0.25), "ROWS_FELL"),
+        (last(2, growth=0.5), "passed"),
+        (last(2, growth=0.4), "ROWS_GREW"),
+        (last(0, growth=10.0), "ROWS_GREW"),
+        (last(None, fall=0.1, growth=0.1), "passed"),
+        (last(900), "passed"),
+    ],
+)
+def test_rows_against_the_last_pass(database: RestoredDatabase, options: dict[str, Any], found: str) -> None:
+    result = asked(database, "rows", **options)
+    assert (rule(result), result.measured) == (found, 3)
+    if options["last_rows"] is None:
+        assert "no pass before" in result.detail
+
+
+@pytest.mark.parametrize(
+    ("expect", "found"),
+    [
+        ([[1, "a"], [2, None], [2, None]], "passed"),
+        ([[2, None], [1, "a"], [2, None]], "passed"),
+        ([[1.0, "a"], [2, None], [2, None]], "passed"),
+        ([[1, "a"], [2, None]], "NOT_AS_EXPECTED"),
+        ([[1, "a"], [2, None], [2, None], [2, None]], "NOT_AS_EXPECTED"),
+        ([[1, "b"], [2, None], [2, None]], "NOT_AS_EXPECTED"),
+        ([["1", "a"], [2, None], [2, None]], "NOT_AS_EXPECTED"),
+        ([[1], [2], [2]], "NOT_AS_EXPECTED"),
+    ],
+)
+def test_sql_gives_these_rows(database: RestoredDatabase, expect: list[list[Any]], found: str) -> None:
+    query = "SELECT * FROM (VALUES (1, 'a'), (2, NULL), (2, NULL)) AS v (n, t) ORDER BY n DESC"
+    assert rule(asked(database, "sql", sql=query, expect=expect)) == found
+
+
+@pytest.mark.parametrize(
+    ("columns", "nulls_equal", "found"),
+    [
+        (["n"], False, "passed"),
+        (["n"], True, "NOT_UNIQUE"),
+        (["same"], False, "NOT_UNIQUE"),
+        (["same", "n"], False, "passed"),
+        (["same", "n"], True, "NOT_UNIQUE"),
+        (["O dd"], False, "passed"),
+        (['"O dd"'], False, "passed"),
+        (["nothing"], False, "COLUMN_NOT_FOUND"),
+    ],
+)
+def test_unique(database: RestoredDatabase, columns: list[str], nulls_equal: bool, found: str) -> None:
+    result = asked(database, "unique", table="Ke y", columns=columns, nulls_equal=nulls_equal)
+    assert rule(result) == found
+
+
+@pytest.mark.parametrize(
+    ("columns", "to", "to_columns", "found"),
+    [
+        (["n"], "orders", ["id"], "passed"),  # NULLs refer to nothing
+        (["same"], "orders", ["id"], "ORPHANS"),
+        (["n", "O dd"], "Ke y", ["n", "O dd"], "passed"),
+        (["O dd"], "Ke y", ["n"], "ORPHANS"),
+        (["n"], "nowhere", ["id"], "TABLE_NOT_FOUND"),
+        (["n"], "orders", ["nothing"], "COLUMN_NOT_FOUND"),
+    ],
+)
+def test_references(
+    database: RestoredDatabase, columns: list[str], to: str, to_columns: list[str], found: str
+) -> None:
+    result = asked(database, "references", table="Ke y", columns=columns, to=to, to_columns=to_columns)
+    assert rule(result) == found
+
+
+@pytest.mark.parametrize(
+    ("query", "max_s", "found"),
+    [
+        ("SELECT count(*) FROM orders", 20.0, "passed"),
+        ("SELECT pg_sleep(0.05)", 0.04, "QUERY_SLOW"),
+        ("SELECT nothing", 1.0, "QUERY_FAILED"),
+        ("DELETE FROM orders", 1.0, "QUERY_FAILED"),
+        ("SELECT 1; SELECT 2", 1.0, "QUERY_FAILED"),
+    ],
+)
+def test_query_time(database: RestoredDatabase, query: str, max_s: float, found: str) -> None:
+    result = asked(database, "query_time", sql=query, max_s=max_s, runs=3)
+    assert rule(result) == found
+    assert (result.measured is None) == (found == "QUERY_FAILED")
+
+
+def test_a_query_that_takes_for_ever_is_slow_too(database: RestoredDatabase) -> None:
+    result = asked(database, "query_time", sql="SELECT pg_sleep(600)", max_s=1.0, runs=3, timeout_s=0.05)
+    assert rule(result) == "QUERY_TIMEOUT"
+
+
+def test_the_schema_is_that_of_a_reference(database: RestoredDatabase) -> None:
+    text = "# a comment\n" + database.describe()
+    assert "column public.orders.note = " in text
+    assert asked(database, "schema", reference=text).measured == 0
+    lines = [line for line in text.splitlines() if not line.startswith("column public.orders.note = ")]
+    changed = [line.replace("public.orders.id = ", "public.orders.id = other ") for line in lines]
+    result = asked(database, "schema", reference="\n".join([*changed, "view public.gone = x"]))
+    assert [(f.rule, f.message) for f in result.findings] == [
+        ("SCHEMA_CHANGED", "column public.orders.id is not what it is in the reference"),
+        ("SCHEMA_CHANGED", "column public.orders.note is there and not in the reference"),
+        ("SCHEMA_CHANGED", "view public.gone is in the reference and not there"),
+    ]
+
+
+def test_only_some_of_many_differences_are_listed(database: RestoredDatabase) -> None:
+    result = asked(database, "schema", reference="")
+    assert len(result.findings) == 21
+    assert result.measured is not None
+    assert result.measured > 21
+
+
 # Commands -------------------------------------------------------------------------------------------------
 
 
@@ -189,6 +316,23 @@ def test_how_a_command_ends(database: RestoredDatabase, lines: str, found: str, 
     result = asked(database, "command", argv=python(lines))
     assert rule(result) == found
     assert detail in result.detail
+
+
+WRITES = "import os, psycopg; psycopg.connect(os.environ['DATABASE_URL'], autocommit=True).execute({!r})"
+
+
+@pytest.mark.parametrize(
+    "statement",
+    [
+        "INSERT INTO orders SELECT * FROM orders LIMIT 0",
+        "CREATE TABLE mine ()",
+        "SET default_transaction_read_only = off; DELETE FROM orders WHERE false",
+    ],
+)
+def test_a_command_may_only_read_unless_it_says_so(database: RestoredDatabase, statement: str) -> None:
+    argv = python(WRITES.format(statement.replace("mine", f"mine_{abs(hash(statement))}")))
+    assert rule(asked(database, "command", argv=argv)) == "COMMAND_FAILED"
+    assert rule(asked(database, "command", argv=argv, write=True)) == "passed"
 
 
 def test_a_command_that_hangs_ends_with_all_it_has_started(
@@ -232,6 +376,10 @@ def test_a_command_that_can_not_start_was_not_run(database: RestoredDatabase, ar
         ("freshness", {"table": "orders", "column": "at", "max_age_s": 1.0}),
         ("sql", {"sql": "SELECT 1", "expect": "== 1"}),
         ("command", {"argv": ["true"]}),
+        ("unique", {"table": "orders", "columns": ["id"], "nulls_equal": False}),
+        ("references", {"table": "orders", "columns": ["id"], "to": "orders", "to_columns": ["id"]}),
+        ("query_time", {"sql": "SELECT 1", "max_s": 1.0, "runs": 1}),
+        ("schema", {"reference": ""}),
     ],
 )
 def test_without_a_server_nothing_was_run(kind: str, options: dict[str, Any]) -> None:

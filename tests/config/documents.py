@@ -78,7 +78,17 @@ drill:
   checks:
     - {{name: none of that, sql: select 1 where false, expect: no rows, timeout: 10s}}
     - {{name: not too many, rows: {{table: orders, max: 10}}}}
-  ignore: []
+    - {{name: not lost, rows: {{table: orders, max_fall: 2.5%, max_growth: 300%}}}}
+    - {{name: rows, sql: select 1, expect: [[1, a, true, null], [2.5, b, false, x]]}}
+    - {{name: unique, unique: {{table: t, columns: [a, b], nulls: same}}}}
+    - {{name: one column, unique: {{table: t, columns: a}}}}
+    - {{name: refers, references: {{table: t, columns: a, to: u, to_columns: [id]}}}}
+    - {{name: quick, query_time: {{sql: select 1, max: 0.2s, runs: 5}}}}
+    - {{name: as agreed, schema: {{reference: shop.schema}}}}
+    - {{name: writes, command: [x], write: true}}
+  deep: true
+  max_fall: 10%
+  ignore: [{{rule: ROWS_FELL, reason: x, until: 2026-12-31}}]
 machines: {{local: {{directory: /mnt/fast}}}}
 notify: [{{url: "https://chat.example/${{TOKEN}}"}}]
 alarms: {{no_backup_for: 26h, no_pass_for: 3d}}
@@ -126,6 +136,27 @@ CHECK = "checks: [{name: c, "
 # Text, and the one problem it has, after the file's name.
 REFUSED_BY_SHAPE = {
     **documents_ec2.REFUSED_BY_SHAPE,
+    "more than all": (
+        drill("max_fall: 101%"),
+        "3: drill.max_fall: must be a share like 5% or 50%, 100% at most",
+    ),
+    "no share": (drill("max_fall: 0.5"), "3: drill.max_fall: must be a share like 5% or 50%, 100% at most"),
+    "no day": (
+        drill("ignore: [{rule: ROWS_FELL, reason: x, until: tomorrow}]"),
+        "3: drill.ignore[0].until: must be a day like 2026-12-31",
+    ),
+    "no columns": (
+        drill(CHECK + "unique: {table: t, columns: []}}]"),
+        "3: drill.checks[0].unique.columns: must not be an empty list",
+    ),
+    "write without a command": (
+        drill(CHECK + "sql: x, expect: == 0, write: true}]"),
+        "3: drill.checks[0]: write is for a command: every other check only reads",
+    ),
+    "no row expected": (
+        drill(CHECK + "sql: x, expect: []}]"),
+        "3: drill.checks[0].expect: has no row; write `no rows` for none",
+    ),
     "a list": ("- 1\n", "1: must have keys of its own below it"),
     "no vault": ("drill: {}\n", "1: vault: is missing"),
     "nothing to do": (
@@ -241,11 +272,17 @@ REFUSED_BY_SHAPE = {
     ),
     "check of no kind": (
         drill(CHECK + "}]"),
-        "3: drill.checks[0]: needs exactly one of rows, freshness, sql, command; has none",
+        (
+            "3: drill.checks[0]: needs exactly one of rows, freshness, unique, references, query_time, "
+            "schema, sql, command; has none"
+        ),
     ),
     "check of two kinds": (
         drill(CHECK + "rows: {table: t, min: 1}, command: [x]}]"),
-        "3: drill.checks[0]: needs exactly one of rows, freshness, sql, command; has rows and command",
+        (
+            "3: drill.checks[0]: needs exactly one of rows, freshness, unique, references, query_time, "
+            "schema, sql, command; has rows and command"
+        ),
     ),
     "check of null": (
         drill(CHECK + "rows: }]"),
@@ -298,6 +335,18 @@ REFUSED_BY_SHAPE = {
 
 # The same, where a JSON Schema can't know.
 REFUSED_BY_MEANING = {
+    "as many columns": (
+        drill(CHECK + "references: {table: t, columns: [a, b], to: u, to_columns: a}}]"),
+        "3: drill.checks[0].references: 2 columns can't refer to 1",
+    ),
+    "rows of a kind": (
+        drill(CHECK + "sql: x, expect: [[1, 2], [3]]}]"),
+        "3: drill.checks[0].expect: has rows of different lengths",
+    ),
+    "no such day": (
+        drill("ignore: [{rule: ROWS_FELL, reason: x, until: 2026-02-30}]"),
+        "3: drill.ignore[0].until: must be a day like 2026-12-31: day is out of range for month",
+    ),
     **documents_ec2.REFUSED_BY_MEANING,
     "minute": (drill("cron: 61 * * * *"), "3: drill.cron: '61 * * * *': minute 61 is not within 0-59"),
     "time zone": (
@@ -349,7 +398,10 @@ REFUSED_BY_MEANING = {
         backup("keep: {last: 0}"),
         "4: backup.keep: would keep nothing; give at least one number above 0, or no `keep` to keep all",
     ),
-    "no rows asked": (drill(CHECK + "rows: {table: t}}]"), "3: drill.checks[0].rows: needs min, max or both"),
+    "no rows asked": (
+        drill(CHECK + "rows: {table: t}}]"),
+        "3: drill.checks[0].rows: needs min, max, max_fall or max_growth",
+    ),
     "backwards": (
         drill(CHECK + "rows: {table: t, min: 2, max: 1}}]"),
         "3: drill.checks[0].rows: min 2 is more than max 1",

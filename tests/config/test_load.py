@@ -62,7 +62,14 @@ def test_checks_become_plain_options() -> None:
         CheckSpec(
             name="orders are there",
             kind="rows",
-            options={"table": "public.orders", "min": 1000, "max": None, "timeout_s": 60.0},
+            options={
+                "table": "public.orders",
+                "min": 1000,
+                "max": None,
+                "max_fall": None,
+                "max_growth": None,
+                "timeout_s": 60.0,
+            },
         ),
         CheckSpec(
             name="orders are fresh",
@@ -86,7 +93,7 @@ def test_checks_become_plain_options() -> None:
         CheckSpec(
             name="the app starts",
             kind="command",
-            options={"argv": ["pytest", "smoke/"], "timeout_s": 300.0},
+            options={"argv": ["pytest", "smoke/"], "write": False, "timeout_s": 300.0},
         ),
     )
 

@@ -54,6 +54,12 @@ class Shop:
     def table(self, name: str) -> str:
         raise NotImplementedError
 
+    def describe(self) -> str:
+        raise NotImplementedError
+
+    def reader_url(self) -> str:
+        raise NotImplementedError
+
 
 @dataclass
 class Target:

@@ -79,6 +79,9 @@ class Snapshot:
             progress("dumping", None, None)  # until it is told that it is for nothing
         return Dumped((first, keep("toc.dat", iter([b"toc"]))), "17.10", ("a note",))
 
+    def describe(self) -> str:
+        raise NotImplementedError
+
     def fingerprint(self, level: FingerprintLevel, jobs: int, progress: Progress) -> Fingerprint:
         if self._fingerprint_error is not None:
             assert self.dumping.wait(60)

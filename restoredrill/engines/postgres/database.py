@@ -4,10 +4,13 @@ import contextlib
 import itertools
 from collections.abc import Iterator, Sequence
 from typing import Any
+from urllib.parse import urlsplit, urlunsplit
 
 import psycopg
 
-from restoredrill.engines.postgres.connect import TARGET, login, plain, translated
+from restoredrill.engines.postgres import fingerprint, inventory
+from restoredrill.engines.postgres.connect import TARGET, Limits, login, plain, reading, translated
+from restoredrill.engines.postgres.server import READER
 from restoredrill.errors import QueryFailed
 from restoredrill.protocols import Rows
 
@@ -39,6 +42,23 @@ class RestoredDatabase:
             rows = tuple(itertools.islice(answer, ROWS_MAX))
             return Rows(tuple(column.name for column in cursor.description or ()), rows)
 
+    def describe(self) -> str:
+        """See `Database.describe`."""
+        limits = Limits(statement_timeout_s=_TABLE_TIMEOUT_S)
+        session = contextlib.closing(reading(self._login, limits, TARGET))
+        with session as connection, translated(TARGET, "describe", _NAME):
+            fingerprint.settle(connection, gentle=False)
+            return inventory.described(connection)
+
+    def reader_url(self) -> str:
+        """See `Database.reader_url`. The role is made when it is first asked for."""
+        with contextlib.closing(plain(self._login, TARGET)) as connection:
+            connection.autocommit = True
+            with translated(TARGET, "make a reader for", _NAME):
+                connection.execute(_READER.encode())
+        parts = urlsplit(self._url)
+        return urlunsplit(parts._replace(netloc=f"{READER}@{parts.netloc.rpartition('@')[2]}"))
+
     def table(self, name: str) -> str:
         """See `Database.table`. Views count too; `Orders` is `"Orders"` where there is no `orders`."""
         for spelt in dict.fromkeys((name, _as_written(name))):
@@ -58,6 +78,15 @@ class RestoredDatabase:
                 connection.execute(limit.encode())
                 yield connection
 
+
+_READER = f"""
+DO $$ BEGIN
+    IF NOT EXISTS (SELECT FROM pg_roles WHERE rolname = '{READER}') THEN
+        CREATE ROLE {READER} LOGIN BYPASSRLS IN ROLE pg_read_all_data;
+        ALTER ROLE {READER} SET default_transaction_read_only = on;
+    END IF;
+    EXECUTE format('GRANT CONNECT ON DATABASE %I TO {READER}', current_database());
+END $$"""
 
 _RESOLVE = f"""
 SELECT format('%%I.%%I', n.nspname, c.relname) FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace

@@ -67,6 +67,25 @@ def inventory(connection: psycopg.Connection) -> dict[str, dict[str, str]]:
     return {kind: dict(connection.execute(sql.encode()).fetchall()) for kind, sql in _queries(connection)}
 
 
+# What is the server's, or its rows' rather than the schema's.
+_NO_SCHEMA: Final = frozenset({"large objects", "collation version", "database", "role"})
+
+
+def described(connection: psycopg.Connection) -> str:
+    """Every object and its whole definition as text; see `Snapshot.describe`. Raises `psycopg.Error`."""
+    lines = [
+        f"{kind} {_line(identity)} = {_line(definition or '')}"
+        for kind, sql in _queries(connection, whole=True)
+        if kind not in _NO_SCHEMA
+        for identity, definition in connection.execute(sql.encode()).fetchall()
+    ]
+    return "".join(f"{line}\n" for line in sorted(lines))
+
+
+def _line(text: str) -> str:
+    return " ".join(text.split())
+
+
 def not_covered(connection: psycopg.Connection) -> list[str]:
     """What an inventory and row digests leave out of this database, for the report."""
     counts = connection.execute(_COUNTS.encode()).fetchone() or (0, 0)
@@ -83,16 +102,16 @@ SELECT count(*) FILTER (WHERE c.relkind = 'm'), count(*) FILTER (WHERE c.relkind
      AND {ours("pg_class", "c")}"""
 
 
-def _queries(connection: psycopg.Connection) -> list[tuple[str, str]]:
+def _queries(connection: psycopg.Connection, *, whole: bool = False) -> list[tuple[str, str]]:
     version = connection.info.server_version
     pieces = {
         name: next(text for since, text in by_version.items() if version >= since)
         for name, by_version in _PIECES.items()
     }
     newer = {kind: sql for since, kinds in _SINCE.items() if version >= since for kind, sql in kinds.items()}
-    return [(kind, _asked(kind, sql, pieces)) for kind, sql in {**QUERIES, **newer}.items()]
+    return [(kind, _asked(kind, sql, pieces, whole)) for kind, sql in {**QUERIES, **newer}.items()]
 
 
-def _asked(kind: str, query: str, pieces: Mapping[str, str]) -> str:
-    said = "definition" if kind in PLAIN else _DIGEST
+def _asked(kind: str, query: str, pieces: Mapping[str, str], whole: bool) -> str:
+    said = "definition" if whole or kind in PLAIN else _DIGEST
     return f"SELECT identity, {said} FROM ({Template(query).substitute(pieces)}) AS o (identity, definition)"

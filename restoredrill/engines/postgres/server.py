@@ -19,6 +19,7 @@ from restoredrill.engines.postgres.toolchain import Tools
 from restoredrill.errors import DiskFull, RestoredrillError, ServerFailed
 
 LOGIN = "restoredrill_throwaway"
+READER = "restoredrill_reader"  # of checks that must change nothing
 """The superuser we work as on a throwaway server: a role of the source's may have any other name."""
 
 # sockaddr_un.sun_path holds 108 bytes on Linux and 104 elsewhere, the last is NUL (unix(7)).
@@ -173,7 +174,7 @@ class Server:
         by_tcp = "host all all 127.0.0.1/32 scram-sha-256\n" if self._tcp else ""
         (self.data / "pg_hba.conf").write_text(f"local {admitted}\n{by_tcp}")
         us = pwd.getpwuid(os.geteuid()).pw_name
-        lines = "".join(f'owner "{us}" "{role}"\n' for role in {self.superuser, self.login})
+        lines = "".join(f'owner "{us}" "{role}"\n' for role in {self.superuser, self.login, READER})
         (self.data / "pg_ident.conf").write_text(lines, encoding="utf-8")
 
     # Running -----------------------------------------------------------------------------------------------

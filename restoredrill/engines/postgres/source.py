@@ -12,7 +12,7 @@ from pathlib import Path
 
 import psycopg
 
-from restoredrill.engines.postgres import connect, facts, fingerprint, privileges, toolchain
+from restoredrill.engines.postgres import connect, facts, fingerprint, inventory, privileges, toolchain
 from restoredrill.engines.postgres.connect import (
     DENIED_HINT,
     SOURCE,
@@ -156,6 +156,12 @@ class PostgresSnapshot:
             with self._turn:
                 before = {} if level is FingerprintLevel.NONE else self._sequences.read(self.holder)
             return fingerprint.take(self.connect, level, jobs, progress, sequences=before)
+
+    def describe(self) -> str:
+        """See `Snapshot.describe`."""
+        with contextlib.closing(self.connect()) as session, translated(SOURCE, "describe", self.login):
+            fingerprint.settle(session, gentle=True)
+            return inventory.described(session)
 
     def _require_whole_tables(self) -> None:
         with contextlib.closing(self.connect()) as session, translated(SOURCE, "look back at", self.login):
