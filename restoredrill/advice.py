@@ -3,6 +3,7 @@
 from collections.abc import Callable, Iterator
 from urllib.parse import urlsplit
 
+from restoredrill.cron import longest_gap_s
 from restoredrill.durations import format_duration
 from restoredrill.model import FingerprintLevel
 from restoredrill.settings import BackupSettings, Credentials, DatabaseConfig, DrillSettings
@@ -20,10 +21,9 @@ def advise(database: DatabaseConfig, unset: Callable[[str], tuple[str, ...]]) ->
     lines += _about_vault(database)
     if database.drill is not None:
         lines += _about_drill(database.drill, database.backup)
+        lines += _about_coverage(database.drill, database.backup)
     if not any(part is not None and part.cron for part in (database.backup, database.drill)):
         lines.append("no cron: `serve` has nothing to do here")
-    if database.notify:
-        lines.append("notify: this version sends nothing yet")
     return tuple(lines)
 
 
@@ -61,6 +61,25 @@ def _about_vault(database: DatabaseConfig) -> Iterator[str]:
     both = database.backup is not None and database.drill is not None
     if both and vault.restore_as is None and not vault.url.startswith("file://"):
         yield "vault.restore_as: not given, so drills hold credentials that can write"
+
+
+def _about_coverage(drill: DrillSettings, backup: BackupSettings | None) -> Iterator[str]:
+    """A promise that the cron lines can't keep."""
+    if drill.coverage_s is None or backup is None:
+        return
+    promised = format_duration(drill.coverage_s)
+    if drill.cron is None:
+        yield f"drill.coverage: {promised} is promised, and no cron line drills anything"
+        return
+    drills = int(drill.coverage_s // longest_gap_s(drill.cron))
+    kept = None if backup.keep is None else sum(backup.keep.model_dump().values())
+    if kept is None:
+        yield f"drill.coverage: every backup is kept for good: no number of drills covers them in {promised}"
+    elif kept > drills:
+        yield (
+            f"drill.coverage: up to {kept} backups are kept, and {promised} has {drills} drills: keep fewer,"
+            " drill more often, or give it more time"
+        )
 
 
 def _about_drill(drill: DrillSettings, backup: BackupSettings | None) -> Iterator[str]:

@@ -165,17 +165,14 @@ class _Story:
         keep = job.keep_s is not None and judgement.verdict is Verdict.PASSED
         undecided = judgement.verdict is Verdict.INCONCLUSIVE
         return Report(
-            drill=job.drill,
-            database=job.database,
+            **job.repeated,
             verdict=judgement.verdict,
             reasons=judgement.reasons,
             backup=None if manifest is None else BackupFacts.of(manifest, job.started_at),
             machine=self._machine(keep),
             phases=tuple(self._phases),
             rto_s=self._rto_s,
-            rto_target_s=job.rto_target_s,
             rpo_s=self._rpo_s(),
-            rpo_target_s=job.rpo_target_s,
             bottleneck=self._bottleneck(),
             planned=self._planned(),
             checks=judgement.checks,
@@ -186,7 +183,6 @@ class _Story:
             + (self._obstacle if undecided else ()),
             ignores=used,
             not_proven=tuple(self._not_proven),
-            started_at=job.started_at,
             finished_at=clock.utcnow(),
             made_by=f"restoredrill {__version__}",
         )

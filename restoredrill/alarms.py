@@ -82,6 +82,7 @@ def _database(database: DatabaseConfig, seen: Seen, tasks: Sequence[Task], now: 
     since = seen.since.get(name, now)
     yield from _no_backup(database, stands, since, now)
     yield from _no_pass(database, stands, since, now)
+    yield from _not_covered(database, stands, now)
     yield from _last_drill(stands)
     for task in tasks:
         yield from _never_ended(database, task, now)
@@ -112,6 +113,17 @@ def _no_pass(database: DatabaseConfig, stands: Standing, since: datetime, now: d
     what = "no drill has passed yet" if passed is None else "no drill has passed"
     hint = f"`restoredrill report {name}` says why"
     yield from _silence(f"no_pass:{name}", name, allowed, last_at, what, hint, now)
+
+
+def _not_covered(database: DatabaseConfig, stands: Standing, now: datetime) -> Iterator[Alarm]:
+    """A backup that was never drilled in the time that the file promises."""
+    within_s = None if database.drill is None else database.drill.coverage_s
+    oldest, name = stands.oldest_unverified, database.name
+    if within_s is None or oldest is None or (now - oldest.taken_at).total_seconds() <= within_s:
+        return
+    words = f"backup {oldest.backup} was never drilled; {format_duration(within_s)} was promised"
+    hint = "`restoredrill validate` says whether the drills suffice for what is kept"
+    yield _alarm(f"coverage:{name}", name, Severity.HIGH, words, hint, oldest.taken_at)
 
 
 def _silence(

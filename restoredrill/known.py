@@ -38,6 +38,27 @@ class Measured(Document):
     tables: dict[str, int] = Field(default_factory=dict)  # rows by table; a partitioned one counts as one
 
 
+class Picked(Document):
+    """How the backup of a drill was chosen; the same seed among the same backups chooses the same."""
+
+    by: str  # latest, random, oldest-unverified, coverage, or the id that was asked for
+    seed: int
+    why: str = ""
+
+
+class CoverageFacts(Document):
+    """How much of what was kept was proven when a drill began, and what is due next."""
+
+    within_s: float | None = None  # what the file promises; None: nothing
+    retained: int = Field(ge=0)
+    verified: int = Field(ge=0)
+    oldest_unverified: str | None = None
+    oldest_unverified_at: AwareDatetime | None = None
+    next_due: str | None = None
+    next_due_at: AwareDatetime | None = None
+    overdue: int = 0
+
+
 class Before(Document):
     """What earlier drills of the same tier have said."""
 

@@ -11,7 +11,7 @@ from typing import Any, Literal
 from pydantic import AwareDatetime, Field
 
 from restoredrill.document import Document
-from restoredrill.known import Before, IgnoreSpec, IgnoreUse
+from restoredrill.known import Before, CoverageFacts, IgnoreSpec, IgnoreUse, Picked
 from restoredrill.plan import MachinePlan, Market
 
 # Ids --------------------------------------------------------------------------------------------------------
@@ -246,6 +246,8 @@ class Job(Errand):
     before: Before = Before()
     deep: bool = False  # prove keys again by query, and B-trees against their tables
     max_fall: float = Field(default=0.5, ge=0, le=1)  # share of a table's rows that may go between passes
+    picked: Picked | None = None
+    coverage: CoverageFacts | None = None
     stale_after_s: float | None = None  # a backup that is older was not followed by the one that was due
     rto_target_s: float | None = None
     rpo_target_s: float | None = None
@@ -255,6 +257,12 @@ class Job(Errand):
     @property
     def id(self) -> str:
         return self.drill
+
+    @property
+    def repeated(self) -> dict[str, Any]:
+        """What its report says again: the report's fields and their values."""
+        names = ("drill", "database", "rto_target_s", "rpo_target_s", "picked", "coverage", "started_at")
+        return {name: getattr(self, name) for name in names}
 
 
 class BackupJob(Errand):
@@ -375,6 +383,8 @@ class Report(Document):
     rpo_s: float | None = None
     rpo_target_s: float | None = None
     bottleneck: str | None = None
+    picked: Picked | None = None
+    coverage: CoverageFacts | None = None  # before this drill
     planned: tuple[str, ...] = ()  # names of the checks that had to run
     checks: tuple[CheckResult, ...] = ()
     findings: tuple[Finding, ...] = ()
@@ -384,6 +394,11 @@ class Report(Document):
     started_at: AwareDatetime
     finished_at: AwareDatetime
     made_by: str = ""
+
+    @property
+    def proves(self) -> bool:
+        """Is this a pass that counts as proof of its backup."""
+        return self.verdict is Verdict.PASSED
 
     def to_json(self) -> str:
         """The report as JSON text, two spaces deep, keys as in DESIGN section 8."""

@@ -6,8 +6,8 @@ from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 
 from restoredrill.errors import UsageError
-from restoredrill.known import Before, IgnoreSpec
-from restoredrill.model import CheckSpec, Job, Manifest, Report, VaultSpec, Verdict
+from restoredrill.known import Before, CoverageFacts, IgnoreSpec, Picked
+from restoredrill.model import CheckSpec, Job, Manifest, Report, VaultSpec
 from restoredrill.plan import MachinePlan
 
 LEASE_MARGIN = timedelta(minutes=10)  # past the deadline: time to report and tear down
@@ -36,6 +36,15 @@ class DrillRequest:
     limits_s: Mapping[str, float] = field(default_factory=dict)
 
 
+@dataclass(frozen=True)
+class Choice:
+    """A backup, how it was chosen, and how the others stand."""
+
+    backup: Manifest
+    picked: Picked
+    coverage: CoverageFacts
+
+
 def choose(pick: str, backups: Sequence[Manifest], proven: frozenset[str], seed: int) -> Manifest:
     """The backup to drill, of `backups` newest first. Pure: the same seed picks the same one.
 
@@ -60,8 +69,8 @@ def choose(pick: str, backups: Sequence[Manifest], proven: frozenset[str], seed:
 
 
 def proven_by(reports: Iterable[Report]) -> frozenset[str]:
-    """Ids of the backups that a drill has passed."""
-    return frozenset(r.backup.id for r in reports if r.backup is not None and r.verdict is Verdict.PASSED)
+    """Ids of the backups that a drill has proven."""
+    return frozenset(r.backup.id for r in reports if r.backup is not None and r.proves)
 
 
 def last_pass(reports: Iterable[Report], backup: Manifest) -> Report | None:
@@ -72,7 +81,7 @@ def last_pass(reports: Iterable[Report], backup: Manifest) -> Report | None:
         (
             report
             for report in reports
-            if report.verdict is Verdict.PASSED
+            if report.proves
             and report.database == backup.database
             and report.backup is not None
             and report.backup.taken_at < backup.taken_at
@@ -95,6 +104,7 @@ def make_job(
     started_at: datetime,
     plan: MachinePlan | None = None,
     before: Before | None = None,
+    choice: Choice | None = None,
 ) -> Job:
     """The plan as a document; nothing has been done yet.
 
@@ -104,26 +114,23 @@ def make_job(
     deadline_at = started_at + timedelta(seconds=request.deadline_s)
     kept = timedelta(seconds=request.keep_s or 0.0) if plan is not None else timedelta()
     return Job(
+        **{name: getattr(request, name) for name in _REPEATED},
         drill=drill,
-        database=request.database,
         backup=backup.id,
-        vault=request.vault,
-        decrypt_with=request.decrypt_with,
-        provider=request.provider,
-        jobs=request.jobs,
-        isolated=request.isolated,
-        deep=request.deep,
-        max_fall=request.max_fall,
         checks=tuple(_compared(check, known.rows) for check in request.checks),
-        ignore=request.ignore,
         before=known,
-        stale_after_s=request.stale_after_s,
-        rto_target_s=request.rto_target_s,
-        rpo_target_s=request.rpo_target_s,
-        keep_s=request.keep_s,
+        picked=None if choice is None else choice.picked,
+        coverage=None if choice is None else choice.coverage,
         limits_s=dict(request.limits_s),
         plan=plan,
         started_at=started_at,
         deadline_at=deadline_at,
         expires_at=deadline_at + LEASE_MARGIN + kept,
     )
+
+
+# What a job says in the request's own words.
+_REPEATED = (
+    *("database", "vault", "decrypt_with", "provider", "jobs", "isolated", "deep", "max_fall", "ignore"),
+    *("stale_after_s", "rto_target_s", "rpo_target_s", "keep_s"),
+)

@@ -178,6 +178,7 @@ class DrillSettings(Section):
     cron: Cron | None = None
     timezone: TimeZone = "UTC"
     pick: Pick = "latest"
+    coverage_s: Duration | None = Field(None, alias="coverage")
     machine: Literal["local", "ec2"] = "local"
     deadline_s: Duration = Field(7200.0, alias="deadline", json_schema_extra={"default": "2h"})
     limits: PhaseLimits = Field(default_factory=lambda: PhaseLimits())

@@ -96,17 +96,13 @@ def inconclusive(job: Job, backup: Manifest | None, error: RestoredrillError) ->
         hint=error.hint,
     )
     return Report(
-        drill=job.drill,
-        database=job.database,
+        **job.repeated,
         verdict=Verdict.INCONCLUSIVE,
         reasons=(str(error),),
         backup=None if backup is None else BackupFacts.of(backup, job.started_at),
         machine=MachineFacts(provider=job.provider, id=job.drill),
-        rto_target_s=job.rto_target_s,
-        rpo_target_s=job.rpo_target_s,
         planned=tuple(check.name for check in job.checks),
         findings=(finding,),
-        started_at=job.started_at,
         finished_at=now,
         made_by=f"restoredrill {__version__}",
     )

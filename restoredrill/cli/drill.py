@@ -1,6 +1,5 @@
 """`restoredrill drill NAME`: restore a backup on a throwaway machine, check it, say pass or fail."""
 
-import itertools
 import secrets
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -9,20 +8,20 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from restoredrill import alarms, clock, config, drill, picking, undecided, wiring, wiring_ec2
+from restoredrill.cli.choosing import Turn, before, choose
 from restoredrill.cli.forms import exit_of, report_answer, require_writable, show, write_forms
 from restoredrill.cli.frame import Answer, Context
 from restoredrill.cli.frame import command as new_command
 from restoredrill.drill import Hands, Render
 from restoredrill.durations import parse_duration
 from restoredrill.errors import PlanUnmet, RestoredrillError, UsageError, VaultMissing
-from restoredrill.known import Before
 from restoredrill.model import Finding, Job, Manifest, Report, make_id
 from restoredrill.picking import DrillRequest
 from restoredrill.protocols import Progress
 from restoredrill.reports import units
 from restoredrill.reports.plan import text as plan_text
 from restoredrill.settings import DatabaseConfig
-from restoredrill.vault.catalog import Listing, VaultBackups
+from restoredrill.vault.catalog import VaultBackups
 from restoredrill.vault.journal import VaultJournal
 from restoredrill.vault.sealing import require_fitting_key
 from restoredrill.vault.store import VaultStore
@@ -41,7 +40,6 @@ class _Duration(click.ParamType[float]):
             self.fail(str(error), param, ctx)
 
 
-_LOOK_BACK = 400  # drills: more than a year of nightly ones
 _FILE = click.Path(dir_okay=False, path_type=Path)
 
 
@@ -55,6 +53,7 @@ _FILE = click.Path(dir_okay=False, path_type=Path)
 @click.option("--leave", is_flag=True, help="Told to stop, leave a machine of the cloud at work.")
 @click.option("--dry-run", is_flag=True, help="Print the plan and do nothing.")
 @click.option("--resume", metavar="DRILL", help="Go on with this drill, whose controller died.")
+@click.option("--seed", type=int, metavar="N", help="Of a random pick: the same one picks the same.")
 @click.option("--id", "drill_id", metavar="ID", hidden=True, help="The id it will have; `serve` gives one.")
 @click.option("--junit", type=_FILE, metavar="FILE", help="Write the report as JUnit XML, too.")
 @click.option("--html", type=_FILE, metavar="FILE", help="Write the report as one HTML page, too.")
@@ -69,17 +68,18 @@ def command(
     dry_run: bool,
     resume: str | None,
     drill_id: str | None,
+    seed: int | None,
     **forms: Path | None,
 ) -> Answer:
     """Restore a backup of NAME on a throwaway machine and check it."""
     require_writable(forms)
     database = context.database(name)
     if resume is not None:
-        if pick is not None or machine is not None or keep is not None or dry_run:
+        if any(one is not None for one in (pick, machine, keep, seed)) or dry_run:
             raise UsageError("resume", resume, "what it does is settled: it takes no other option")
         report = go_on(context, database, resume, leaves=leave)
     else:
-        planned = plan(context, database, Wanted(pick, machine, keep), drill_id)
+        planned = plan(context, database, Wanted(pick, machine, keep, seed), drill_id)
         if dry_run and planned.job is not None:
             return _answer(planned)
         report = planned.report if dry_run and planned.report else conduct(context, planned, leaves=leave)
@@ -94,6 +94,7 @@ class Wanted:
     pick: str | None = None
     machine: str | None = None
     keep_s: float | None = None
+    seed: int | None = None
 
 
 @dataclass(frozen=True)
@@ -112,7 +113,7 @@ class Planned:
 def plan(context: Context, database: DatabaseConfig, wanted: Wanted, drill_id: str | None = None) -> Planned:
     """What a drill would do. Raises what the vault and the key for evidence raise."""
     key = wiring.signer(context.schedules)  # better missed before a drill than after it
-    planned = _planned(context, database, request(context, database, wanted), drill_id)
+    planned = _planned(context, database, wanted, drill_id)
     return replace(planned, render=wiring.sealed_render(planned.store, key))
 
 
@@ -124,45 +125,35 @@ def conduct(context: Context, planned: Planned, *, leaves: bool) -> Report:
     return planned.report
 
 
-def _planned(
-    context: Context, database: DatabaseConfig, request: DrillRequest, drill_id: str | None
-) -> Planned:
+def _planned(context: Context, database: DatabaseConfig, wanted: Wanted, drill_id: str | None) -> Planned:
+    asked = request(context, database, wanted)
     started_at = clock.utcnow()
     spec = wiring.located(database, "restore")
     store = wiring.store(spec, database.name)
     journal = VaultJournal(store, context.pass_over)
     drill_id = drill_id or make_id(started_at, secrets.token_hex(4))
-    backup = _choose(request, VaultBackups(store).look(), journal, seed=int(drill_id[-8:], 16))
-    if isinstance(backup, Finding):
-        return Planned(
-            database, store, journal, report=undecided.hopeless(request, drill_id, backup, started_at)
-        )
-    if request.provider == "local":
-        require_fitting_key(backup.recipients, wiring.unsealer(request.decrypt_with, database.name))
-        job = picking.make_job(request, drill_id, backup, started_at, before=_before(journal, backup))
+    seed = int(drill_id[-8:], 16) if wanted.seed is None else wanted.seed
+    chosen = choose(
+        asked,
+        VaultBackups(store).look(),
+        journal,
+        Turn(database.drill, wanted.pick is not None, seed, started_at),
+    )
+    if isinstance(chosen, Finding):
+        report = undecided.hopeless(asked, drill_id, chosen, started_at)
+        return Planned(database, store, journal, report=report)
+    backup, known = chosen.backup, before(journal, chosen.backup)
+    if asked.provider == "local":
+        require_fitting_key(backup.recipients, wiring.unsealer(asked.decrypt_with, database.name))
+        job = picking.make_job(asked, drill_id, backup, started_at, before=known, choice=chosen)
         return Planned(database, store, journal, job, backup)
     try:
-        machine = wiring_ec2.plan_drill(database, spec, backup, journal, store, started_at, request.keep_s)
+        machine = wiring_ec2.plan_drill(database, spec, backup, journal, store, started_at, asked.keep_s)
     except PlanUnmet as error:
-        report = undecided.unmet(request, drill_id, backup, error, started_at)
+        report = undecided.unmet(asked, drill_id, backup, error, started_at)
         return Planned(database, store, journal, report=report)
-    job = picking.make_job(request, drill_id, backup, started_at, machine, _before(journal, backup))
+    job = picking.make_job(asked, drill_id, backup, started_at, machine, known, chosen)
     return Planned(database, store, journal, job, backup)
-
-
-def _before(journal: VaultJournal, backup: Manifest) -> Before:
-    """What earlier drills have said, as far as it is worth looking back."""
-    looked_at = itertools.islice(journal.reports(), _LOOK_BACK)
-    reports = (report for report in looked_at if report.database == backup.database)
-    last = next(reports, None)
-    passed = None if last is None else picking.last_pass((last, *reports), backup)
-    if passed is None:
-        return Before(ignores=() if last is None else last.ignores)
-    rows = {
-        one.name: one.measured for one in passed.checks if one.kind == "rows" and one.measured is not None
-    }
-    ignores = last.ignores if last is not None else ()
-    return Before(ignores=ignores, rows=rows, passed=journal.measured(passed.drill))
 
 
 def request(context: Context, database: DatabaseConfig, wanted: Wanted) -> DrillRequest:
@@ -201,19 +192,6 @@ def _promised_s(database: DatabaseConfig) -> float | None:
     """How old the newest backup may be; None: nobody promised one."""
     cron = None if database.backup is None else database.backup.cron
     return alarms.allowed_s(database.alarms.no_backup_for_s, cron)
-
-
-def _choose(request: DrillRequest, listing: Listing, journal: VaultJournal, seed: int) -> Manifest | Finding:
-    """The backup to drill, or why there is none: a failed drill and no usage error."""
-    backups = [backup for backup in listing.manifests if backup.database == request.database]
-    newest = max(listing.unreadable, key=lambda one: one.backup, default=None)
-    if newest is not None and request.pick == "latest" and all(b.id < newest.backup for b in backups):
-        return undecided.unreadable(newest.backup, newest.reason)
-    if not backups:
-        return undecided.no_backup(request.database, {backup.database for backup in listing.manifests})
-    wants_proven = request.pick == "oldest-unverified"
-    proven = picking.proven_by(journal.reports()) if wants_proven else frozenset[str]()
-    return picking.choose(request.pick, backups, proven, seed)
 
 
 def _conduct(context: Context, planned: Planned, *, leaves: bool) -> Report:

@@ -7,12 +7,13 @@ from datetime import datetime
 import click
 from rich.table import Table
 
-from restoredrill import clock, wiring
+from restoredrill import clock, coverage, wiring
 from restoredrill.alarms import GAPS, allowed_s
 from restoredrill.cli.frame import Answer, Context
 from restoredrill.cli.frame import command as new_command
 from restoredrill.cron import longest_gap_s
 from restoredrill.errors import Exit, RestoredrillError
+from restoredrill.known import CoverageFacts
 from restoredrill.model import Report, Verdict
 from restoredrill.reports import nagios as nagios_line
 from restoredrill.reports import units
@@ -36,6 +37,7 @@ class Standing:
     newest_backup: str | None
     newest_backup_age_s: float | None
     reasons: tuple[str, ...] = ()  # of the last drill
+    coverage: CoverageFacts | None = None
     problem: str | None = None  # why nothing is known
 
 
@@ -80,9 +82,12 @@ def _standing_or_problem(database: DatabaseConfig, now: datetime) -> Standing:
 def _standing(database: DatabaseConfig, now: datetime) -> Standing:
     store = wiring.vault(database, "restore")
     backups = [b for b in VaultBackups(store).look().manifests if b.database == database.name]
-    reports = _back_to_a_pass(r for r in VaultJournal(store).reports() if r.database == database.name)
+    every = [r for r in VaultJournal(store).reports() if r.database == database.name]
+    within_s = None if database.drill is None else database.drill.coverage_s
+    known = coverage.facts(backups, coverage.proofs(every, backups), within_s, now)
+    reports = _back_to_a_pass(every)
     told = next((r for r in reports if r.verdict is not Verdict.INCONCLUSIVE), None)
-    passed: Report | None = next((r for r in reports if r.verdict is Verdict.PASSED), None)
+    passed: Report | None = next((r for r in reports if r.proves), None)
     return Standing(
         database=database.name,
         proven=told is not None and told is passed,
@@ -93,21 +98,22 @@ def _standing(database: DatabaseConfig, now: datetime) -> Standing:
         newest_backup=backups[0].id if backups else None,
         newest_backup_age_s=backups[0].age_s(now) if backups else None,
         reasons=reports[0].reasons if reports else (),
+        coverage=known,
     )
 
 
 def _back_to_a_pass(reports: Iterable[Report]) -> list[Report]:
-    """What lies before the newest that passed is not read: a request each, for nothing."""
+    """What lies before the newest that passed says nothing of how things are."""
     found: list[Report] = []
     for report in reports:
         found.append(report)
-        if report.verdict is Verdict.PASSED:
+        if report.proves:
             break
     return found
 
 
 def _table(standings: Sequence[Standing], now: datetime) -> Table:
-    table = Table("database", "proven", "last passed", "last drill", "newest backup", box=None)
+    table = Table("database", "proven", "last passed", "last drill", "newest backup", "verified", box=None)
     for one in standings:
         passed = (
             "never"
@@ -117,8 +123,17 @@ def _table(standings: Sequence[Standing], now: datetime) -> Table:
         last = "none" if one.last_verdict is None else f"{one.last_verdict.value.upper()} {one.last_drill}"
         age = "none" if one.newest_backup_age_s is None else units.duration(one.newest_backup_age_s) + " old"
         proven = "?" if one.problem is not None else "yes" if one.proven else "NO"
-        table.add_row(one.database, proven, passed, last, age)
+        table.add_row(one.database, proven, passed, last, age, _verified(one.coverage))
     return table
+
+
+def _verified(known: CoverageFacts | None) -> str:
+    if known is None:
+        return "?"
+    words = f"{known.verified} of {known.retained}"
+    if known.overdue:
+        return f"{words}, {known.overdue} OVERDUE"
+    return words if known.next_due_at is None else f"{words}, next due {known.next_due_at:%Y-%m-%d}"
 
 
 # Monitoring plugins -----------------------------------------------------------------------------------------
@@ -142,8 +157,13 @@ def _service(database: DatabaseConfig, one: Standing, now: datetime) -> nagios_l
         _limit(one.newest_backup_age_s, database.alarms.no_backup_for_s, backup),
         failed=last if one.last_verdict is Verdict.FAILED else "",
         inconclusive=last if one.last_verdict is Verdict.INCONCLUSIVE else "",
+        overdue=f"{one.coverage.overdue} backups not drilled in time" if _late(one) and one.coverage else "",
         unknown="" if one.problem is None else f"nothing is known: {one.problem}",
     )
+
+
+def _late(one: Standing) -> bool:
+    return one.coverage is not None and one.coverage.overdue > 0
 
 
 def _limit(age_s: float | None, named_s: float | None, cron: str | None) -> nagios_line.Limit:

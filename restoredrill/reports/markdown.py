@@ -59,6 +59,10 @@ def _facts(report: Report) -> list[tuple[str, str]]:
     else:
         rows.append(("Backup", f"{escape(backup.id)}, {escape(reading.backup_sentence(report))}"))
         rows.append(("Taken", f"{units.timestamp(backup.taken_at)}, {reading.age_sentence(report)}"))
+    if (choice := reading.choice_sentence(report)) is not None:
+        rows.append(("Chosen", escape(choice)))
+    if (coverage := reading.coverage_sentence(report)) is not None:
+        rows.append(("Coverage, before this drill", escape(coverage)))
     for objective in reading.objectives(report):
         rows.append((f"{objective.name}, {objective.meaning}", _objective(objective)))
     rows.append(

@@ -56,6 +56,7 @@ class Service:
     failed: str = ""
     unknown: str = ""
     inconclusive: str = ""
+    overdue: str = ""  # backups that `coverage` promises a drill, and that had none in time
 
 
 def check(services: Sequence[Service]) -> tuple[State, str]:
@@ -75,7 +76,7 @@ def judge(one: Service) -> State:
     found = [one.proof.state, one.backup.state]
     if one.failed:
         found.append(State.CRITICAL)
-    if one.inconclusive:
+    if one.inconclusive or one.overdue:
         found.append(State.WARNING)
     return min(found, key=_WORST_FIRST.index)
 
@@ -95,7 +96,7 @@ def _why(one: Service) -> str:
         return one.unknown
     if one.failed:
         return one.failed
-    said = [_late("no pass", one.proof), _late("no backup", one.backup), one.inconclusive]
+    said = [_late("no pass", one.proof), _late("no backup", one.backup), one.inconclusive, one.overdue]
     return ", ".join(word for word in said if word)
 
 

@@ -5,6 +5,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from enum import StrEnum
 
+from restoredrill.known import CoverageFacts
 from restoredrill.model import CheckResult, Finding, Outcome, Report, Severity, Verdict
 from restoredrill.reports.units import duration, money, percent, size, timestamp
 
@@ -88,6 +89,33 @@ def objectives(report: Report) -> tuple[Objective, Objective]:
         Objective("RTO", "time to a verified, usable database", report.rto_s, report.rto_target_s),
         Objective("RPO", "age of the newest data that survives", report.rpo_s, report.rpo_target_s),
     )
+
+
+def choice_sentence(report: Report) -> str | None:
+    """How the backup was chosen, where that was no matter of course."""
+    picked = report.picked
+    if picked is None or picked.by in ("latest", "" if report.backup is None else report.backup.id):
+        return None
+    seed = f" (seed {picked.seed})" if picked.by == "random" else ""
+    return f"picked by {picked.by}{seed}" + (f": {picked.why}" if picked.why else "")
+
+
+def coverage_sentence(report: Report) -> str | None:
+    """How much of what is kept was proven before this drill."""
+    known = report.coverage
+    return None if known is None else coverage_words(known)
+
+
+def coverage_words(known: CoverageFacts) -> str:
+    """`5 of 7 backups verified; oldest unverified …; next due …`."""
+    words = [f"{known.verified} of {known.retained} backups verified"]
+    if known.oldest_unverified is not None:
+        words.append(f"oldest unverified {known.oldest_unverified}")
+    if known.next_due is not None and known.next_due_at is not None:
+        words.append(f"next due {known.next_due} by {timestamp(known.next_due_at)}")
+    if known.overdue:
+        words.append(f"{known.overdue} overdue")
+    return "; ".join(words)
 
 
 def stretches(report: Report) -> tuple[Stretch, ...]:

@@ -105,6 +105,10 @@ def _facts(report: Report) -> RenderableType:
     )
     if backup is not None:
         facts.add_row("", f"taken {units.timestamp(backup.taken_at)}, {reading.age_sentence(report)}")
+    if (choice := reading.choice_sentence(report)) is not None:
+        facts.add_row("", visible(choice))
+    if (coverage := reading.coverage_sentence(report)) is not None:
+        facts.add_row(" Coverage", visible(coverage))
     for objective in reading.objectives(report):
         facts.add_row(f" {objective.name}", _objective(objective))
     facts.add_row(" Machine", visible(reading.machine_sentence(report)))

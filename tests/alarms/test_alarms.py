@@ -151,3 +151,15 @@ def test_what_outlived_its_lease() -> None:
     assert ringing(seen(**GOOD, leases=[lease]))["leak:i-0a"].severity is Severity.CRITICAL
     young = lease.model_copy(update={"expires_at": NOON - timedelta(minutes=29)})
     assert ringing(seen(**GOOD, leases=[young])) == {}, "the reaper comes every ten minutes"
+
+
+def test_a_backup_that_was_never_drilled_in_the_time_promised() -> None:
+    promised = HOURLY.replace("deadline: 2h", "deadline: 2h, coverage: 30h")
+    unproven: Any = {"drills": [a_drill(-9)], "backups": [a_backup(-0.5), a_backup(-31)]}
+    late = ringing(seen(promised, **unproven))
+    assert set(late) == {"coverage:shop"}
+    assert "was never drilled; 30h was promised" in late["coverage:shop"].message
+    assert ringing(seen(promised.replace("30h", "32h"), **unproven)) == {}
+    assert ringing(seen(HOURLY, **unproven)) == {}
+    proven = [a_drill(-9, backup=a_backup(-31).backup)]
+    assert ringing(seen(promised, drills=proven, backups=[a_backup(-0.5), a_backup(-31)])) == {}

@@ -40,7 +40,6 @@ def test_says_what_it_understood(schedules: Path, capsys: Any) -> None:
         "  warning  drill.decrypt_with: file:/run/secrets/shop.age-key can not be read here",
         "  warning  notify[0].url: OPS_CHAT_URL is not set here",
         "  warning  vault.restore_as: not given, so drills hold credentials that can write",
-        "  warning  notify: this version sends nothing yet",
         "small: ok",
         "  drill    by hand only, latest on local, 0 checks, deadline 2h",
         "  warning  no cron: `serve` has nothing to do here",
@@ -53,7 +52,7 @@ def test_the_same_in_json(schedules: Path, capsys: Any) -> None:
     assert shop["name"] == "shop"
     assert shop["backup"] == {"cron": "15 * * * *", "timezone": "UTC"}
     assert shop["checks"][0] == "orders are there"
-    assert "notify: this version sends nothing yet" in shop["warnings"]
+    assert "notify[0].url: OPS_CHAT_URL is not set here" in shop["warnings"]
     assert (small["backup"], small["drill"]) == (None, {"cron": None, "timezone": "UTC"})
 
 
@@ -83,6 +82,13 @@ def test_schema_is_printed(argv: list[str], capsys: Any) -> None:
 
 
 # Advice -----------------------------------------------------------------------------------------------------
+
+
+def covered(keep: str, cron: str = "cron: '0 3 * * *', ") -> str:
+    """A file that promises a drill of each backup within 7 days."""
+    kept = [f"keep: {keep}"] if keep else []
+    return backup("cron: '0 * * * *'", *kept) + f"drill: {{{cron}coverage: 7d}}\n"
+
 
 HTTP = "drill: {}\nvault: {url: s3://b/c, endpoint_url: 'http://%s:9000'}\n"
 CRON = "cron: '@daily'"
@@ -115,7 +121,13 @@ def advice(text: str) -> tuple[str, ...]:
         ),
         (BACKUP_ONLY + "drill: {}\n", EVERYTHING, "drills hold credentials that can write"),
         (BACKUP_ONLY + "drill: {}\n", BACKUP_ONLY, "drills hold credentials that can write"),
-        (EVERYTHING, SMALLEST, "this version sends nothing yet"),
+        (
+            covered("{daily: 8}"),
+            covered("{daily: 7}"),
+            "up to 8 backups are kept, and 7d has 7",
+        ),
+        (covered(""), covered("{last: 1}"), "every backup is kept for good"),
+        (covered("{last: 1}", cron=""), covered("{last: 1}"), "no cron line drills anything"),
     ],
 )
 def test_advice_speaks_up_and_keeps_quiet(text: str, quiet: str, words: str) -> None:

@@ -87,6 +87,7 @@ drill:
     - {{name: as agreed, schema: {{reference: shop.schema}}}}
     - {{name: writes, command: [x], write: true}}
   deep: true
+  coverage: 30d
   max_fall: 10%
   ignore: [{{rule: ROWS_FELL, reason: x, until: 2026-12-31}}]
 machines: {{local: {{directory: /mnt/fast}}}}

@@ -76,7 +76,7 @@ ARROWS: dict[str, tuple[str, ...]] = {
     ),
     "validating": (*LEAVES, "yaml_lines"),
     "config": (*VOCABULARY, "service_settings", "settings", "validating", "values", "yaml_lines"),
-    "advice": (*VOCABULARY, "settings"),
+    "advice": (*VOCABULARY, "cron", "settings"),
     "bundle": (*ADAPTER,),
     # adapters: neither each other nor the stories
     "checks": (*ADAPTER, "expect"),
@@ -100,6 +100,7 @@ ARROWS: dict[str, tuple[str, ...]] = {
     "picking": STORY,
     "undecided": (*STORY, "picking"),
     "agent": (*STORY, "telling"),
+    "coverage": STORY,
     "sabotage": (*STORY, "engines", "vault"),  # it breaks what these two have made
     "doctor": STORY,
     "trial": (*STORY, "doctor"),
