@@ -9,15 +9,15 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 from restoredrill import __version__, clock
-from restoredrill.checks import change, ignoring
-from restoredrill.checks.rules import finding
+from restoredrill.checks import change, ignoring, own, tiers
 from restoredrill.checks.verdict import judge
 from restoredrill.errors import Exit, RestoredrillError, VaultMissing
 from restoredrill.interruptions import postponed
-from restoredrill.known import Measured
+from restoredrill.known import Measured, Tier
 from restoredrill.model import (
     BackupFacts,
     CheckResult,
+    CheckSpec,
     Event,
     Finding,
     Fingerprint,
@@ -25,27 +25,15 @@ from restoredrill.model import (
     Job,
     MachineFacts,
     Manifest,
-    Outcome,
     Phase,
     Report,
     Severity,
     Verdict,
 )
-from restoredrill.protocols import Backups, Check, Journal, Progress, Restored, Target
+from restoredrill.protocols import Archive, Backups, Check, Journal, Progress, Target
 from restoredrill.telling import Teller, beat_s
 
-CLOCKS_DIFFER = timedelta(minutes=5)  # between the source, this machine and the vault
 OWN_PHASES = ("provision", "prepare", "verify", "integrity", "checks")  # all others are parts of the restore
-ARCHIVE_RULES = frozenset(
-    {
-        "OBJECT_CORRUPT",
-        "OBJECT_NOT_THERE",
-        "ARCHIVE_CORRUPT",
-        "ARCHIVE_UNREADABLE",
-        "DATA_NOT_READ",
-        "FILE_EXTRA",
-    }
-)
 
 # What an error that ends a drill is called in the report, by its class.
 BACKUP_RULES = {
@@ -68,6 +56,9 @@ OBSTACLE_RULES = {
 Compare = Callable[[Manifest, Fingerprint], tuple[CheckResult, ...]]
 """Results for the checks `structure` and `content` (or `rows`): what was dumped against what was restored."""
 
+Select = Callable[[Archive, tuple[str, ...]], tuple[Archive, frozenset[str]]]
+"""select(archive, tables): the schema and the rows of these tables and of what they need; which those are."""
+
 Integrity = Callable[[str, bool, Progress], tuple[CheckResult, tuple[str, ...]]]
 """integrity(url, deep, progress): is the database there sound in itself, and what could not be looked at."""
 
@@ -84,6 +75,7 @@ class Parts:
     render: Callable[[Report], Mapping[str, str]]
     keep: Callable[[datetime], None]  # moves the lease's end
     integrity: Integrity
+    select: Select
     limit: Callable[[], AbstractContextManager[None]] = nullcontext  # raises `DeadlineOver` inside, in time
     facts: MachineFacts | None = None  # what the machine knows of itself; None: that it is the job's
     attempt: int = 1  # which of the errand's machines this is
@@ -135,6 +127,7 @@ class _Story:
         self._slowest_part: str | None = None  # of the restore
         self._rto_s: float | None = None
         self._measured: Measured | None = None
+        self._tables: frozenset[str] | None = None  # whose rows are restored; None: all
 
     def walk(self) -> None:
         """Prepare, restore, verify; what can't be found out ends it, and so does the deadline.
@@ -146,7 +139,7 @@ class _Story:
                 self._restore()
                 self._verify()
             self._rto_s = _since(self._job.started_at)
-            self._results += _targets(self._job, self._rto_s, self._rpo_s())
+            self._results += own.targets(self._job, self._rto_s, self._rpo_s())
         except RestoredrillError as error:
             self._stopped_by(error)
 
@@ -199,16 +192,28 @@ class _Story:
 
     def _restore(self) -> None:
         with self._phase("prepare"):
-            archive = self._parts.backups.open(self._job.backup)
+            whole = self._parts.backups.open(self._job.backup)
+            archive = self._selected(whole)
             self._manifest = archive.manifest
-            self._findings += out_of_time(archive.manifest, self._job)
+            self._findings += own.out_of_time(archive.manifest, self._job)
             self._parts.target.start(archive.manifest.server, self._job.jobs)
         with self._phase("restore", timed=False):
             restored = self._parts.target.restore(archive, self._job.jobs, self._says("restore"))
         self._phases += restored.phases
         self._slowest_part = restored.bottleneck
-        self._results += _restore_results(restored)
+        self._results += own.of_restore(restored)
         self._not_proven += archive.manifest.fingerprint.notes
+
+    def _selected(self, whole: Archive) -> Archive:
+        """What of the backup is restored; the report says what is not."""
+        job = self._job
+        if job.tier is Tier.FULL:
+            return whole
+        archive, tables = self._parts.select(whole, job.sample if job.tier is Tier.SAMPLE else ())
+        self._tables = tables
+        rest = f"all but those of {', '.join(sorted(tables))}" if tables else "all of them"
+        self._not_proven.append(f"rows and large objects, {rest}: this drill was {job.tier.words}")
+        return archive
 
     def _verify(self) -> None:
         with self._phase("verify"):
@@ -218,7 +223,7 @@ class _Story:
             result, gaps = self._parts.integrity(url, self._job.deep, self._says("integrity"))
             self._results.append(result)
             self._not_proven += gaps
-        if self._job.checks:
+        if self._checks:
             with self._phase("checks"):
                 self._ask()
 
@@ -234,16 +239,26 @@ class _Story:
         if level is FingerprintLevel.NONE:
             self._not_proven.append("structure and content: this backup was taken with `fingerprint: none`")
         else:
-            self._results += self._parts.compare(manifest, restored)
+            self._results += self._compared(manifest, restored)
         if level is FingerprintLevel.ROWS:
             self._not_proven.append("content: this backup was taken with `fingerprint: rows`")
+        if job.tier is not Tier.FULL:
+            return
         self._measured = change.measure(job.drill, manifest, restored)
         if job.before.passed is not None:
             self._results.append(change.change(job.before.passed, self._measured, job.max_fall))
 
+    def _compared(self, manifest: Manifest, restored: Fingerprint) -> tuple[CheckResult, ...]:
+        if self._tables is None:
+            return self._parts.compare(manifest, restored)
+        told = tiers.part(manifest.fingerprint, self._tables)
+        part = manifest.model_copy(update={"fingerprint": told})
+        results = self._parts.compare(part, tiers.part(restored, self._tables))
+        return results if self._tables else tuple(one for one in results if one.name == "structure")
+
     def _ask(self) -> None:
         database = self._parts.target.database()
-        for spec in self._job.checks:
+        for spec in self._checks:
             self._teller.progress("checks", spec.name, None, None)
             self._results.append(self._parts.checks[spec.kind](spec, database, self._job.started_at))
 
@@ -254,15 +269,26 @@ class _Story:
             FingerprintLevel.CONTENT: ("structure", "content"),
             FingerprintLevel.ROWS: ("structure", "rows"),
         }
+        compared = proof.get(level, ())[: 1 if self._job.tier is Tier.SCHEMA else None]
         targets = [("rto", self._job.rto_target_s), ("rpo", self._job.rpo_target_s)]
         return (
             *("archive", "restore"),
-            *proof.get(level, ()),
-            *([change.NAME] if self._job.before.passed is not None else []),
+            *compared,
+            *([change.NAME] if self._compares_with_before else []),
             "integrity",
-            *(check.name for check in self._job.checks),
+            *(check.name for check in self._checks),
             *(name for name, target_s in targets if target_s is not None),
         )
+
+    @property
+    def _compares_with_before(self) -> bool:
+        return self._job.before.passed is not None and self._job.tier is Tier.FULL
+
+    @property
+    def _checks(self) -> tuple[CheckSpec, ...]:
+        """Without rows only the schema can be asked about."""
+        everything = self._job.tier is not Tier.SCHEMA
+        return tuple(check for check in self._job.checks if everything or check.kind == "schema")
 
     def _rpo_s(self) -> float | None:
         """Age of the newest row where a freshness check measured one, but never less than the backup's."""
@@ -305,68 +331,9 @@ class _Story:
         self._teller.tell(name, "done")
 
 
-def out_of_time(backup: Manifest, job: Job) -> tuple[Finding, ...]:
-    """What the backup's own time says against it, seen from the drill's start."""
-    taken, age = f"{backup.taken_at:%Y-%m-%d %H:%M} UTC", job.started_at - backup.taken_at
-    if age < -CLOCKS_DIFFER:
-        message = f"the backup says it was taken at {taken}"
-        return (finding("BACKUP_FROM_THE_FUTURE", backup.id, message),)
-    if job.stale_after_s is not None and age.total_seconds() > job.stale_after_s:
-        message = f"the newest backup was taken at {taken}, and none since"
-        return (finding("BACKUP_STALE", backup.id, message),)
-    return ()
-
-
 def _since(started_at: datetime) -> float:
     """Seconds; a machine whose clock is behind makes it 0, never negative."""
     return max(0.0, (clock.utcnow() - started_at).total_seconds())
-
-
-def _restore_results(restored: Restored) -> tuple[CheckResult, ...]:
-    of_archive = tuple(f for f in restored.findings if f.rule in ARCHIVE_RULES)
-    of_restore = tuple(f for f in restored.findings if f.rule not in ARCHIVE_RULES)
-    seconds = sum(phase.seconds for phase in restored.phases)
-    harmless = f"; {len(restored.harmless)} harmless messages" if restored.harmless else ""
-    return (
-        _result("archive", "archive", of_archive, "every object as its manifest says", 0.0),
-        _result("restore", "restore", of_restore, f"everything restored without an error{harmless}", seconds),
-    )
-
-
-def _targets(job: Job, rto_s: float, rpo_s: float | None) -> tuple[CheckResult, ...]:
-    asked = (("rto", job.rto_target_s, rto_s), ("rpo", job.rpo_target_s, rpo_s))
-    return tuple(
-        _target(name, target_s, measured_s)
-        for name, target_s, measured_s in asked
-        if target_s is not None and measured_s is not None
-    )
-
-
-def _target(name: str, target_s: float, measured_s: float) -> CheckResult:
-    detail = f"{name.upper()} {measured_s:.1f} s, wanted {target_s:g} s at most"
-    if measured_s <= target_s:
-        return _result(name, "target", (), detail, 0.0)
-    hints = {
-        "rto": "look at the bottleneck: more jobs, a bigger machine, or a target that can be met",
-        "rpo": "back up more often, or find out why the newest rows are this old",
-    }
-    finding = Finding(
-        rule=f"{name.upper()}_EXCEEDED",
-        severity=Severity.HIGH,
-        object=f"drill.{name}",
-        message=detail,
-        hint=hints[name],
-    )
-    return _result(name, "target", (finding,), detail, 0.0)
-
-
-def _result(name: str, kind: str, findings: tuple[Finding, ...], well: str, seconds: float) -> CheckResult:
-    bad = [finding for finding in findings if finding.severity.fails]
-    outcome = Outcome.FAILED if bad else Outcome.PASSED
-    detail = bad[0].message if bad else well
-    return CheckResult(
-        name=name, kind=kind, outcome=outcome, detail=detail, seconds=seconds, findings=findings
-    )
 
 
 def _finding(error: RestoredrillError, rule: str) -> Finding:

@@ -1,11 +1,25 @@
 """What is known before a drill begins: findings to be ignored, and what earlier drills have said."""
 
 from datetime import date
+from enum import StrEnum
 from typing import Literal
 
 from pydantic import AwareDatetime, Field
 
 from restoredrill.document import Document
+
+
+class Tier(StrEnum):
+    """How much of a backup a drill restores. Only `full` is proof of it."""
+
+    FULL = "full"
+    SAMPLE = "sample"  # the schema, and the rows of some tables with what they need
+    SCHEMA = "schema"
+
+    @property
+    def words(self) -> str:
+        """What a lesser tier is called wherever its verdict is."""
+        return "" if self is Tier.FULL else f"{self.value.upper()} ONLY"
 
 
 class IgnoreSpec(Document):

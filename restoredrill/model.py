@@ -11,7 +11,7 @@ from typing import Any, Literal
 from pydantic import AwareDatetime, Field
 
 from restoredrill.document import Document
-from restoredrill.known import Before, CoverageFacts, IgnoreSpec, IgnoreUse, Picked
+from restoredrill.known import Before, CoverageFacts, IgnoreSpec, IgnoreUse, Picked, Tier
 from restoredrill.plan import MachinePlan, Market
 
 # Ids --------------------------------------------------------------------------------------------------------
@@ -241,6 +241,8 @@ class Job(Errand):
     backup: str = Field(pattern=ID_PATTERN.pattern)
     decrypt_with: str | None = None  # a reference to age identities
     isolated: bool = True  # the server gets no network at all
+    tier: Tier = Tier.FULL
+    sample: tuple[str, ...] = ()  # tables of tier `sample`, as users write them
     checks: tuple[CheckSpec, ...] = ()
     ignore: tuple[IgnoreSpec, ...] = ()
     before: Before = Before()
@@ -261,7 +263,16 @@ class Job(Errand):
     @property
     def repeated(self) -> dict[str, Any]:
         """What its report says again: the report's fields and their values."""
-        names = ("drill", "database", "rto_target_s", "rpo_target_s", "picked", "coverage", "started_at")
+        names = (
+            "drill",
+            "database",
+            "tier",
+            "picked",
+            "coverage",
+            "rto_target_s",
+            "rpo_target_s",
+            "started_at",
+        )
         return {name: getattr(self, name) for name in names}
 
 
@@ -373,6 +384,7 @@ class Report(Document):
     schema_: Literal["restoredrill.report/1"] = Field("restoredrill.report/1", alias="schema")
     drill: str
     database: str
+    tier: Tier = Tier.FULL
     verdict: Verdict
     reasons: tuple[str, ...] = ()  # why not passed, most important first; or what passing rests on
     backup: BackupFacts | None = None  # None: there was none to pick
@@ -398,7 +410,13 @@ class Report(Document):
     @property
     def proves(self) -> bool:
         """Is this a pass that counts as proof of its backup."""
-        return self.verdict is Verdict.PASSED
+        return self.verdict is Verdict.PASSED and self.tier is Tier.FULL
+
+    @property
+    def verdict_words(self) -> str:
+        """The verdict, in capitals; of a lesser tier with its name, so that nobody takes it for more."""
+        less = self.tier.words
+        return f"{self.verdict.value.upper()} ({less})" if less else self.verdict.value.upper()
 
     def to_json(self) -> str:
         """The report as JSON text, two spaces deep, keys as in DESIGN section 8."""

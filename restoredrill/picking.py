@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 
 from restoredrill.errors import UsageError
-from restoredrill.known import Before, CoverageFacts, IgnoreSpec, Picked
+from restoredrill.known import Before, CoverageFacts, IgnoreSpec, Picked, Tier
 from restoredrill.model import CheckSpec, Job, Manifest, Report, VaultSpec
 from restoredrill.plan import MachinePlan
 
@@ -24,6 +24,8 @@ class DrillRequest:
     jobs: int
     deadline_s: float
     isolated: bool = True
+    tier: Tier = Tier.FULL
+    sample: tuple[str, ...] = ()
     decrypt_with: str | None = None
     deep: bool = False
     max_fall: float = 0.5
@@ -132,5 +134,5 @@ def make_job(
 # What a job says in the request's own words.
 _REPEATED = (
     *("database", "vault", "decrypt_with", "provider", "jobs", "isolated", "deep", "max_fall", "ignore"),
-    *("stale_after_s", "rto_target_s", "rpo_target_s", "keep_s"),
+    *("tier", "sample", "stale_after_s", "rto_target_s", "rpo_target_s", "keep_s"),
 )

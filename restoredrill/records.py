@@ -10,6 +10,7 @@ from typing import Literal
 from pydantic import AwareDatetime, Field
 
 from restoredrill.document import Document
+from restoredrill.known import Tier
 from restoredrill.model import ID_PATTERN, Severity, Verdict
 
 Kind = Literal["backup", "drill"]
@@ -65,6 +66,7 @@ class DrillRow(Document):
     drill: str
     database: str
     verdict: Verdict
+    tier: Tier = Tier.FULL
     reasons: tuple[str, ...] = ()
     rules: tuple[str, ...] = ()  # of the findings that fail, in order
     backup: str | None
@@ -82,6 +84,16 @@ class DrillRow(Document):
     usd: float
     started_at: AwareDatetime
     finished_at: AwareDatetime
+
+    @property
+    def proves(self) -> bool:
+        """See `Report.proves`."""
+        return self.verdict is Verdict.PASSED and self.tier is Tier.FULL
+
+    @property
+    def told(self) -> bool:
+        """Did it find out something about the backup as a whole: a lesser pass did not."""
+        return self.proves or self.verdict is Verdict.FAILED
 
 
 class BackupRow(Document):

@@ -18,7 +18,7 @@ from pydantic import (
 from restoredrill import secret
 from restoredrill.check_settings import CheckEntry
 from restoredrill.ec2_settings import Ec2Settings
-from restoredrill.known import IgnoreSpec
+from restoredrill.known import IgnoreSpec, Tier
 from restoredrill.model import CheckSpec, FingerprintLevel, VaultSpec
 from restoredrill.records import Kind
 from restoredrill.sections import Section, not_empty, schema_of, something
@@ -179,6 +179,8 @@ class DrillSettings(Section):
     timezone: TimeZone = "UTC"
     pick: Pick = "latest"
     coverage_s: Duration | None = Field(None, alias="coverage")
+    tier: Tier = Tier.FULL
+    sample: tuple[Words, ...] = ()
     machine: Literal["local", "ec2"] = "local"
     deadline_s: Duration = Field(7200.0, alias="deadline", json_schema_extra={"default": "2h"})
     limits: PhaseLimits = Field(default_factory=lambda: PhaseLimits())
@@ -191,6 +193,12 @@ class DrillSettings(Section):
     max_fall: Share = Field(0.5, json_schema_extra={"default": "50%"})
     checks: Annotated[tuple[CheckEntry, ...], AfterValidator(_unlike)] = ()
     ignore: tuple[IgnoreEntry, ...] = ()
+
+    @model_validator(mode="after")
+    def _has_a_sample(self) -> "DrillSettings":
+        if self.tier is Tier.SAMPLE and not self.sample:
+            raise ValueError("tier sample needs sample: the tables whose rows are restored")
+        return self
 
     @property
     def check_specs(self) -> tuple[CheckSpec, ...]:

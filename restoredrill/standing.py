@@ -4,7 +4,6 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 
-from restoredrill.model import Verdict
 from restoredrill.records import BackupRow, DrillRow
 
 
@@ -49,14 +48,14 @@ def standing(
     database: str, drills: Sequence[DrillRow], backups: Sequence[BackupRow], now: datetime
 ) -> Standing:
     """Of a database's drills and retained backups, each newest first."""
-    told = next((one for one in drills if one.verdict is not Verdict.INCONCLUSIVE), None)
-    passed = [one for one in drills if one.verdict is Verdict.PASSED]
+    told = next((one for one in drills if one.told), None)
+    passed = [one for one in drills if one.proves]
     verified = {one.backup for one in passed}
     unverified = [one for one in backups if one.backup not in verified]
     month = month_of(now)
     return Standing(
         database=database,
-        proven=told is not None and told.verdict is Verdict.PASSED,
+        proven=told is not None and told.proves,
         last_drill=drills[0] if drills else None,
         last_pass=passed[0] if passed else None,
         newest_backup=backups[0] if backups else None,

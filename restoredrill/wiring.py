@@ -12,7 +12,7 @@ from restoredrill import clock, config, secret
 from restoredrill.errors import ToolMissing, UsageError, VaultMissing
 from restoredrill.machines.local import LocalMachine
 from restoredrill.model import BackupJob, CheckResult, Errand, Job, MachineFacts, Report, VaultSpec
-from restoredrill.protocols import Bill, Estate, Machine, Progress, Source, Store
+from restoredrill.protocols import Archive, Bill, Estate, Machine, Progress, Source, Store
 from restoredrill.secret import Secret
 from restoredrill.settings import DatabaseConfig, Purpose
 from restoredrill.vault.layout import SIGNATURE, manifest_key
@@ -129,6 +129,17 @@ def integrity(url: str, deep: bool, progress: Progress) -> tuple[CheckResult, tu
     began_s = clock.monotonic_s()
     examined = examine(url, deep, progress)
     return judge(examined, clock.monotonic_s() - began_s), examined.not_proven
+
+
+def select(archive: Archive, tables: tuple[str, ...]) -> tuple[Archive, frozenset[str]]:
+    """The schema of a backup, with the rows of `tables` and of what they need; which tables those are.
+
+    Raises `UsageError` for a table that is not there.
+    """
+    from restoredrill.engines.postgres.selection import PartialArchive
+
+    part = PartialArchive(archive, tables)
+    return part, part.tables
 
 
 # Machines ---------------------------------------------------------------------------------------------------

@@ -75,6 +75,6 @@ def _table(manifests: Sequence[Manifest], verdicts: dict[str, Report]) -> Table:
             manifest.server.version,
             manifest.fingerprint.level.value,
             "yes" if manifest.recipients else "no",
-            "never" if report is None else f"{report.verdict.value}, {report.drill}",
+            "never" if report is None else f"{report.verdict_words}, {report.drill}",
         )
     return table

@@ -15,6 +15,7 @@ from restoredrill.cli.frame import command as new_command
 from restoredrill.drill import Hands, Render
 from restoredrill.durations import parse_duration
 from restoredrill.errors import PlanUnmet, RestoredrillError, UsageError, VaultMissing
+from restoredrill.known import Tier
 from restoredrill.model import Finding, Job, Manifest, Report, make_id
 from restoredrill.picking import DrillRequest
 from restoredrill.protocols import Progress
@@ -53,6 +54,7 @@ _FILE = click.Path(dir_okay=False, path_type=Path)
 @click.option("--leave", is_flag=True, help="Told to stop, leave a machine of the cloud at work.")
 @click.option("--dry-run", is_flag=True, help="Print the plan and do nothing.")
 @click.option("--resume", metavar="DRILL", help="Go on with this drill, whose controller died.")
+@click.option("--tier", type=click.Choice([tier.value for tier in Tier]), help="How much to restore.")
 @click.option("--seed", type=int, metavar="N", help="Of a random pick: the same one picks the same.")
 @click.option("--id", "drill_id", metavar="ID", hidden=True, help="The id it will have; `serve` gives one.")
 @click.option("--junit", type=_FILE, metavar="FILE", help="Write the report as JUnit XML, too.")
@@ -69,17 +71,20 @@ def command(
     resume: str | None,
     drill_id: str | None,
     seed: int | None,
+    tier: str | None,
     **forms: Path | None,
 ) -> Answer:
     """Restore a backup of NAME on a throwaway machine and check it."""
     require_writable(forms)
     database = context.database(name)
     if resume is not None:
-        if any(one is not None for one in (pick, machine, keep, seed)) or dry_run:
+        if any(one is not None for one in (pick, machine, keep, seed, tier)) or dry_run:
             raise UsageError("resume", resume, "what it does is settled: it takes no other option")
         report = go_on(context, database, resume, leaves=leave)
     else:
-        planned = plan(context, database, Wanted(pick, machine, keep, seed), drill_id)
+        planned = plan(
+            context, database, Wanted(pick, machine, keep, seed, Tier(tier) if tier else None), drill_id
+        )
         if dry_run and planned.job is not None:
             return _answer(planned)
         report = planned.report if dry_run and planned.report else conduct(context, planned, leaves=leave)
@@ -95,6 +100,7 @@ class Wanted:
     machine: str | None = None
     keep_s: float | None = None
     seed: int | None = None
+    tier: Tier | None = None
 
 
 @dataclass(frozen=True)
@@ -175,6 +181,8 @@ def request(context: Context, database: DatabaseConfig, wanted: Wanted) -> Drill
         jobs=settings.jobs,
         deadline_s=settings.deadline_s,
         isolated=settings.network == "isolated",
+        tier=wanted.tier or settings.tier,
+        sample=settings.sample,
         decrypt_with=decrypt_with,
         deep=settings.deep,
         max_fall=settings.max_fall,
@@ -284,11 +292,12 @@ def _plan(job: Job, backup: Manifest) -> str:
     age = units.duration(backup.age_s(job.started_at))
     sizes = (units.size(backup.size_bytes), units.size(backup.server.size_bytes))
     level = backup.fingerprint.level.value
+    less = f", {job.tier.words}" if job.tier.words else ""
     rows = (
         ("backup", f"{backup.id}, {age} old, {sizes[0]} stored, about {sizes[1]} restored"),
         ("machine", f"{job.provider}, {job.jobs} jobs, {'no' if job.isolated else 'open'} network"),
         ("server", f"PostgreSQL {backup.server.version}, extensions: {extensions or 'none'}"),
-        ("checks", f"archive, restore, fingerprint {level}, and {len(job.checks)} from the file"),
+        ("checks", f"archive, restore, fingerprint {level}, and {len(job.checks)} from the file{less}"),
         ("targets", targets or "none"),
         ("deadline", units.timestamp(job.deadline_at)),
         ("lease", f"until {units.timestamp(job.expires_at)}"),

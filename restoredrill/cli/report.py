@@ -71,7 +71,7 @@ def _table(reports: Sequence[Report]) -> Table:
         table.add_row(
             report.drill,
             report.database,
-            report.verdict.value.upper(),
+            report.verdict_words,
             "none" if report.backup is None else report.backup.id,
             times[0] or "",
             times[1] or "",

@@ -86,7 +86,7 @@ def _standing(database: DatabaseConfig, now: datetime) -> Standing:
     within_s = None if database.drill is None else database.drill.coverage_s
     known = coverage.facts(backups, coverage.proofs(every, backups), within_s, now)
     reports = _back_to_a_pass(every)
-    told = next((r for r in reports if r.verdict is not Verdict.INCONCLUSIVE), None)
+    told = next((r for r in reports if r.proves or r.verdict is Verdict.FAILED), None)
     passed: Report | None = next((r for r in reports if r.proves), None)
     return Standing(
         database=database.name,

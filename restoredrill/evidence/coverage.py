@@ -6,7 +6,7 @@ from typing import Literal
 from pydantic import AwareDatetime, Field
 
 from restoredrill.document import Document
-from restoredrill.known import IgnoreSpec
+from restoredrill.known import IgnoreSpec, Tier
 from restoredrill.model import CheckSpec, Verdict
 from restoredrill.records import TaskState
 
@@ -40,6 +40,7 @@ class DrillLine(Document):
     drill: str
     started_at: AwareDatetime
     verdict: Verdict
+    tier: Tier = Tier.FULL
     reason: str
     backup: str | None
     rto_s: float | None
@@ -49,6 +50,11 @@ class DrillLine(Document):
     leftovers: tuple[str, ...] = ()
     signed: bool
     in_period: bool  # else it is here for a backup that is still kept
+
+    @property
+    def proves(self) -> bool:
+        """See `Report.proves`."""
+        return self.verdict is Verdict.PASSED and self.tier is Tier.FULL
 
 
 class BackupLine(Document):

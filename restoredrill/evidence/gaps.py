@@ -5,7 +5,6 @@ from datetime import datetime
 from itertools import pairwise
 
 from restoredrill.evidence.coverage import Coverage
-from restoredrill.model import Verdict
 
 _NAMED_MAX = 12
 
@@ -19,14 +18,14 @@ def longest_without_pass(coverage: Coverage) -> tuple[datetime, datetime]:
     """The longest stretch of the period, up to now, in which no drill began that passed."""
     period = coverage.period
     end = max(period.since, min(period.until, period.made_at))
-    passes = [line.started_at for line in coverage.inside if line.verdict is Verdict.PASSED]
+    passes = [line.started_at for line in coverage.inside if line.proves]
     times = [period.since, *sorted(passes), end]
     return max(pairwise(times), key=lambda pair: pair[1] - pair[0])
 
 
 def _months(coverage: Coverage) -> Iterator[str]:
     drilled = {f"{line.started_at:%Y-%m}" for line in coverage.inside}
-    passed = {f"{line.started_at:%Y-%m}" for line in coverage.inside if line.verdict is Verdict.PASSED}
+    passed = {f"{line.started_at:%Y-%m}" for line in coverage.inside if line.proves}
     months = [month for month in coverage.period.months if month <= f"{coverage.period.made_at:%Y-%m}"]
     if undrilled := [month for month in months if month not in drilled]:
         yield f"no drill at all in {_named(undrilled)}"

@@ -17,7 +17,7 @@ from restoredrill.evidence.coverage import (
     SettingsLine,
     begun_at,
 )
-from restoredrill.model import Job, Manifest, Report
+from restoredrill.model import Job, Manifest, Report, Verdict
 from restoredrill.records import Task, TaskState
 
 REPORT, SIGNATURE, JOB = "report.json", "report.dsse.json", "job.json"
@@ -114,6 +114,7 @@ class Notes:
             drill=identity,
             started_at=report.started_at,
             verdict=report.verdict,
+            tier=report.tier,
             reason=report.reasons[0] if report.reasons else "",
             backup=backup,
             rto_s=report.rto_s,
@@ -125,7 +126,7 @@ class Notes:
             in_period=in_period,
         )
         self._drills.append(line)
-        if backup in self._backups:
+        if backup in self._backups and (line.proves or line.verdict is not Verdict.PASSED):
             known = self._backups[backup]
             drills = tuple(sorted((*known.drills, (identity, report.verdict))))
             self._backups[backup] = known.model_copy(update={"drills": drills})

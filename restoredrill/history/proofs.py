@@ -1,5 +1,6 @@
 """Backups and drills, as an index (`ledger.Proofs`)."""
 
+from collections import Counter
 from collections.abc import Sequence
 from datetime import datetime
 from typing import Any
@@ -65,7 +66,10 @@ class DatabaseProofs:
         key = (schema.drills.c.database, schema.drills.c.verdict)
         with self._access.reading("drills") as connection:
             rows = connection.execute(select(*key, func.count()).group_by(*key))
-            return {(row[0], Verdict(row[1])): row[2] for row in rows}
+            found: Counter[tuple[str, Verdict]] = Counter()
+            for database, told, count in rows:
+                found[database, Verdict(told.partition(" ")[0])] += count
+            return dict(found)
 
     def spent_usd(self, since: datetime) -> float:
         """See `Proofs.spent_usd`: what reports say, and of what has none yet, what its task says."""
@@ -96,7 +100,7 @@ def drill_columns(row: DrillRow, settled: bool) -> dict[str, Any]:
         "database": row.database,
         "drill": row.drill,
         "started_at": row.started_at,
-        "verdict": row.verdict.value,
+        "verdict": row.verdict.value if row.told or not row.tier.words else f"{row.verdict} {row.tier}",
         "backup": row.backup,
         "usd": row.usd,
         "settled": settled,

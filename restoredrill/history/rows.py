@@ -17,6 +17,7 @@ def drill_row(report: Report) -> DrillRow:
         drill=report.drill,
         database=report.database,
         verdict=report.verdict,
+        tier=report.tier,
         reasons=report.reasons,
         rules=tuple(dict.fromkeys(finding.rule for finding in failing)),
         backup=None if backup is None else backup.id,

@@ -54,25 +54,27 @@ def _gather(connection: Connection, now: datetime, some: Sequence[str] | None) -
     }
 
 
-def _standing(name: str, drills: dict[Verdict, DrillRow], **known: Any) -> Standing:
-    """`drills`: the newest of each verdict."""
+def _standing(name: str, drills: dict[str, DrillRow], **known: Any) -> Standing:
+    """`drills`: the newest of each verdict, lesser passes apart."""
     last = max(drills.values(), key=lambda row: (row.started_at, row.drill), default=None)
-    told = [row for row in drills.values() if row.verdict is not Verdict.INCONCLUSIVE]
+    told = [row for row in drills.values() if row.told]
     newest_told = max(told, key=lambda row: (row.started_at, row.drill), default=None)
-    passed = drills.get(Verdict.PASSED)
+    passed = next((row for row in told if row.proves), None)
     return Standing(
         name, proven=passed is not None and newest_told is passed, last_drill=last, last_pass=passed, **known
     )
 
 
-def _newest_drills(connection: Connection, some: Sequence[str] | None) -> dict[str, dict[Verdict, DrillRow]]:
+def _newest_drills(connection: Connection, some: Sequence[str] | None) -> dict[str, dict[str, DrillRow]]:
     order = (_drills.c.started_at.desc(), _drills.c.drill.desc())
     place = func.row_number().over(partition_by=(_drills.c.database, _drills.c.verdict), order_by=order)
-    ranked = _of(select(_drills.c.document, place.label("place")), _drills, some).subquery()
-    found: dict[str, dict[Verdict, DrillRow]] = {}
-    for stored in connection.scalars(select(ranked.c.document).where(ranked.c.place == 1)):
+    query = select(_drills.c.verdict, _drills.c.document, place.label("place"))
+    ranked = _of(query, _drills, some).subquery()
+    found: dict[str, dict[str, DrillRow]] = {}
+    newest = select(ranked.c.verdict, ranked.c.document).where(ranked.c.place == 1)
+    for told, stored in connection.execute(newest):
         row = restored(DrillRow, stored)
-        found.setdefault(row.database, {})[row.verdict] = row
+        found.setdefault(row.database, {})[told] = row
     return found
 
 

@@ -35,7 +35,7 @@ def of_drill(report: Report, earlier: Sequence[DrillRow], web_url: str | None) -
         database=report.database,
         kind=report.verdict.value,
         severity=_SEVERITIES[report.verdict],
-        title=f"{report.database}: {report.verdict.upper()}: {_short(report)}",
+        title=f"{report.database}: {report.verdict_words}: {_short(report)}",
         lines=[*_verdict(report), *_findings(report), *_since(report, before), *_facts(report)],
         link=drill_link(web_url, report.database, report.drill),
         at=report.finished_at,
@@ -265,7 +265,7 @@ def _short(report: Report) -> str:
 
 
 def _verdict(report: Report) -> list[str]:
-    told = f"{report.database} {report.verdict.upper()} its drill {report.drill}"
+    told = f"{report.database} {report.verdict_words} its drill {report.drill}"
     lines = [f"{told} at {units.timestamp(report.finished_at)}"]
     if report.verdict is Verdict.FAILED and _counting(report):
         return lines

@@ -54,6 +54,7 @@ def _properties(report: Report) -> list[tuple[str, str]]:
     values: list[tuple[str, object]] = [
         ("drill", report.drill),
         ("verdict", report.verdict.value),
+        ("tier", report.tier.value),
         ("backup", report.backup.id if report.backup else None),
         ("backup_taken_at", units.timestamp(report.backup.taken_at) if report.backup else None),
         ("machine", reading.machine_sentence(report)),

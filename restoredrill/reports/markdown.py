@@ -24,7 +24,7 @@ CALLING = re.compile(r"(@|#|www)(?=[\w.])")  # calls a person, links an issue or
 def as_markdown(report: Report) -> str:
     """A heading with the verdict, the reasons, and a table each of facts, findings and checks."""
     parts = [
-        f"## {SIGNS[report.verdict]} {report.verdict.upper()}: {escape(report.database)}",
+        f"## {SIGNS[report.verdict]} {report.verdict_words}: {escape(report.database)}",
         f"**{escape(reading.headline(report))}**",
         _bullets(reading.more_reasons(report)),
         _table(("", ""), _facts(report)),

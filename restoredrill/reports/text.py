@@ -71,7 +71,7 @@ def _blocks(report: Report, width: int) -> list[RenderableType]:
 def _banner(report: Report) -> RenderableType:
     verdict = report.verdict
     top = Text.assemble(
-        (f" {reading.GLYPHS[verdict]} {verdict.upper()} ", VERDICT_STYLES[verdict]),
+        (f" {reading.GLYPHS[verdict]} {report.verdict_words} ", VERDICT_STYLES[verdict]),
         " ",
         (visible(report.database), "bold"),
         (f", drilled {units.minute(report.started_at)}", "dim"),

@@ -6,7 +6,7 @@ from datetime import datetime
 
 from restoredrill.errors import VaultError
 from restoredrill.known import Measured
-from restoredrill.model import Event, Job, Report, Verdict
+from restoredrill.model import Event, Job, Report
 from restoredrill.protocols import Store
 from restoredrill.vault import documents
 from restoredrill.vault.documents import FETCHES_AT_ONCE, PassOver
@@ -68,7 +68,7 @@ class VaultJournal:
                 raise VaultError("write", name, "not a form of a report")
             self._store.put(checked(f"{drill_folder(report.drill)}{name}"), [text.encode()])
         self._store.put(report_key(report.drill), [report.to_json().encode()])
-        if report.verdict is Verdict.PASSED:
+        if report.proves:
             self._store.put(proof_key(report.drill), [f"{report.finished_at.isoformat()}\n".encode()])
 
     def reports(self, drill: str | None = None) -> Iterator[Report]:
@@ -88,7 +88,7 @@ class VaultJournal:
         """
         drills = self._drills()
         reports = documents.read_if_any(self._store, [report_key(one) for one in drills], Report)
-        passed = {r.backup.id for r in reports if r and r.backup and r.verdict is Verdict.PASSED}
+        passed = {r.backup.id for r in reports if r and r.backup and r.proves}
         open_ones = [one for one, report in zip(drills, reports, strict=True) if report is None]
         jobs = documents.read_if_any(self._store, [job_key(one) for one in open_ones], Job)
         return Drilled(

@@ -88,6 +88,8 @@ drill:
     - {{name: writes, command: [x], write: true}}
   deep: true
   coverage: 30d
+  tier: sample
+  sample: [public.orders, Odd Name]
   max_fall: 10%
   ignore: [{{rule: ROWS_FELL, reason: x, until: 2026-12-31}}]
 machines: {{local: {{directory: /mnt/fast}}}}
@@ -339,6 +341,10 @@ REFUSED_BY_MEANING = {
     "as many columns": (
         drill(CHECK + "references: {table: t, columns: [a, b], to: u, to_columns: a}}]"),
         "3: drill.checks[0].references: 2 columns can't refer to 1",
+    ),
+    "no sample": (
+        drill("tier: sample"),
+        "2: drill: tier sample needs sample: the tables whose rows are restored",
     ),
     "rows of a kind": (
         drill(CHECK + "sql: x, expect: [[1, 2], [3]]}]"),

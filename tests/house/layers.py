@@ -20,7 +20,7 @@ VOCABULARY = (
 )
 ADAPTER = (*VOCABULARY, "process", "aws")
 CONFIGURATION = ("config", "settings", "check_settings", "ec2_settings", "service_settings")
-STORY = (*VOCABULARY, "checks.change", "checks.ignoring", "checks.rules", "checks.verdict")
+STORY = (*VOCABULARY, "checks.change", "checks.ignoring", "checks.own", "checks.tiers", "checks.verdict")
 EVERYTHING = ("",)
 EVERY_ADAPTER = (
     "checks",
@@ -53,7 +53,7 @@ ARROWS: dict[str, tuple[str, ...]] = {
     "outcome": (*LEAVES, "document", "model"),
     "protocols": (*LEAVES, "model", "outcome"),
     # the words of the service
-    "records": (*LEAVES, "document", "model"),
+    "records": (*LEAVES, "document", "known", "model"),
     "standing": (*LEAVES, "model", "records"),
     "ledger": (*LEAVES, "model", "records", "standing"),
     "process": VOCABULARY,

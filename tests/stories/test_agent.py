@@ -154,6 +154,7 @@ def drill(
         compare=same,
         checks={"freshness": fresh},
         integrity=sound,
+        select=lambda archive, tables: (archive, frozenset(tables)),
         render=lambda report: {},
         keep=lambda until: None,
         **more,

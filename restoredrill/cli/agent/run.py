@@ -55,6 +55,7 @@ def _drill(job: Job, home: Path, standing: Standing | None) -> Answer:
         compare=compare,
         checks=CHECKS,
         integrity=wiring.integrity,
+        select=wiring.select,
         render=wiring.render,
         keep=keep,
         limit=lambda: _deadline(job),
