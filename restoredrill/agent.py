@@ -79,6 +79,7 @@ class Parts:
     limit: Callable[[], AbstractContextManager[None]] = nullcontext  # raises `DeadlineOver` inside, in time
     facts: MachineFacts | None = None  # what the machine knows of itself; None: that it is the job's
     attempt: int = 1  # which of the errand's machines this is
+    strays: Callable[[], tuple[str, ...]] = tuple  # keys among the backup's that it does not name
 
 
 def run(job: Job, parts: Parts) -> Report:
@@ -195,6 +196,7 @@ class _Story:
             whole = self._parts.backups.open(self._job.backup)
             archive = self._selected(whole)
             self._manifest = archive.manifest
+            self._findings += own.strays(self._parts.strays())
             self._findings += own.out_of_time(archive.manifest, self._job)
             self._parts.target.start(archive.manifest.server, self._job.jobs)
         with self._phase("restore", timed=False):

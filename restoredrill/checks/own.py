@@ -1,7 +1,9 @@
 """What needs no database to be judged: the backup's own time, archive and restore, the targets. Pure."""
 
+from collections.abc import Iterable
 from datetime import timedelta
 
+from restoredrill.checks.compare import LISTED_AT_MOST, limited
 from restoredrill.checks.results import judged
 from restoredrill.checks.rules import finding
 from restoredrill.model import CheckResult, Finding, Job, Manifest
@@ -30,6 +32,12 @@ def out_of_time(backup: Manifest, job: Job) -> tuple[Finding, ...]:
         message = f"the newest backup was taken at {taken}, and none since"
         return (finding("BACKUP_STALE", backup.id, message),)
     return ()
+
+
+def strays(keys: Iterable[str]) -> tuple[Finding, ...]:
+    """Objects that lie among the backup's and that its manifest does not name."""
+    found = (finding("FILE_EXTRA", key, f"{key} is there, and the manifest does not name it") for key in keys)
+    return limited(found, LISTED_AT_MOST)
 
 
 def of_restore(restored: Restored) -> tuple[CheckResult, ...]:

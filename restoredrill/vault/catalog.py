@@ -81,6 +81,15 @@ class VaultBackups:
             raise VaultError("publish", f"backup {manifest.id}", reason, hint=hint)
         self._store.put_once(manifest_key(manifest.id), manifests.body_of(manifest))
 
+    def strays(self, backup: str) -> tuple[str, ...]:
+        """Keys below a backup that its manifest does not name.
+
+        Raises as `manifest` does, and `VaultDenied` for who may not list.
+        """
+        folder = backup_folder(backup)
+        known = {manifest_key(backup), *(f"{folder}{file.key}" for file in self.manifest(backup).files)}
+        return tuple(entry.key for entry in self._store.list(folder) if entry.key not in known)
+
     def discard(self, backup: str) -> None:
         """See `Backups.discard`."""
         folder = backup_folder(backup)

@@ -9,12 +9,13 @@ import pyrage
 import pytest
 
 from restoredrill.checks.rules import RULES
+from restoredrill.embedded.seaweedfs import SeaweedFS
 from restoredrill.errors import Exit
 from restoredrill.sabotage.registry import CORPUS
 from tests.e2e.conftest import fresh_host
 from tests.e2e.host import Host
 from tests.plugins.postgres import SourceServer
-from tests.plugins.s3 import S3Vault
+from tests.plugins.s3 import S3Vault, vault_on
 
 pytestmark = pytest.mark.xdist_group("sabotage")
 
@@ -81,13 +82,13 @@ def test_every_sabotage_names_rules_that_there_are() -> None:
 
 
 @pytest.fixture(scope="module")
-def plain(source_server: Callable[[int], SourceServer]) -> Iterator[Host]:
-    """A host whose backups are neither encrypted nor fingerprinted, and whose file ignores a rule."""
+def plain(source_server: Callable[[int], SourceServer], s3_server: SeaweedFS) -> Iterator[Host]:
+    """A host whose backups, on S3, are neither encrypted nor fingerprinted, and whose file ignores a rule."""
     server = source_server(17)
     with fresh_host() as host:
         name = server.database(WARES.read_text("utf-8"), name="plain")
         host.protect(
-            *("plain", server.url(name), host.folder / "vault"),
+            *("plain", server.url(name), vault_on(s3_server)),
             backup={"fingerprint": "none"},
             drill={"ignore": [{"rule": "TRIGGER_DISABLED", "reason": "known"}]},
         )
@@ -103,8 +104,9 @@ def ends(host: Host, *words: str, code: int) -> dict[str, str]:
 
 def test_an_alarm_that_does_not_ring_is_told(plain: Host) -> None:
     """Without a fingerprint nobody can see that a row is missing: then selftest fails, and says so."""
-    assert ends(plain, "last row missing", "object bit flipped", code=Exit.FAILED) == {
+    assert ends(plain, "last row missing", "object beside the others", "object bit flipped", code=1) == {
         "last row missing": "missed",
+        "object beside the others": "caught",
         "object bit flipped": "caught",
     }
 

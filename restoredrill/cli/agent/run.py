@@ -18,7 +18,7 @@ from restoredrill.checks.registry import CHECKS
 from restoredrill.cli.forms import exit_of
 from restoredrill.cli.frame import Answer, Context
 from restoredrill.cli.frame import command as new_command
-from restoredrill.errors import DeadlineOver, Exit
+from restoredrill.errors import DeadlineOver, Exit, VaultDenied
 from restoredrill.machines import local
 from restoredrill.machines.ec2 import inside
 from restoredrill.machines.ec2.inside import Standing
@@ -56,6 +56,7 @@ def _drill(job: Job, home: Path, standing: Standing | None) -> Answer:
         checks=CHECKS,
         integrity=wiring.integrity,
         select=wiring.select,
+        strays=lambda: _strays(store, job.backup),
         render=wiring.render,
         keep=keep,
         limit=lambda: _deadline(job),
@@ -64,6 +65,14 @@ def _drill(job: Job, home: Path, standing: Standing | None) -> Answer:
     )
     report = agent.run(job, parts)
     return Answer(report, f"{report.verdict.value} {report.drill}", exit_of(report))
+
+
+def _strays(store: VaultStore, backup: str) -> tuple[str, ...]:
+    """Nothing where a machine may read the backup and not list it: then the manifest's word has to do."""
+    try:
+        return VaultBackups(store).strays(backup)
+    except VaultDenied:
+        return ()
 
 
 def _backup(job: BackupJob, home: Path, standing: Standing | None) -> Answer:
