@@ -237,11 +237,14 @@ class _Story:
         assert manifest is not None  # _restore raised otherwise
         level = manifest.fingerprint.level
         counted = FingerprintLevel.ROWS if level is FingerprintLevel.NONE else level
+        began_s = clock.monotonic_s()
         restored = self._parts.target.fingerprint(counted, job.jobs, self._says("verify"))
+        seconds = clock.monotonic_s() - began_s
         if level is FingerprintLevel.NONE:
             self._not_proven.append("structure and content: this backup was taken with `fingerprint: none`")
         else:
-            self._results += self._compared(manifest, restored)
+            results = self._compared(manifest, restored)
+            self._results += [one.model_copy(update={"seconds": seconds}) for one in results]
         if level is FingerprintLevel.ROWS:
             self._not_proven.append("content: this backup was taken with `fingerprint: rows`")
         if job.tier is not Tier.FULL:

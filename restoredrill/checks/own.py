@@ -41,14 +41,15 @@ def strays(keys: Iterable[str]) -> tuple[Finding, ...]:
 
 
 def of_restore(restored: Restored) -> tuple[CheckResult, ...]:
-    """The checks `archive` and `restore`."""
+    """The checks `archive` and `restore`. The first is made while the objects stream into the second."""
     of_archive = tuple(f for f in restored.findings if f.rule in ARCHIVE_RULES)
     of_restore = tuple(f for f in restored.findings if f.rule not in ARCHIVE_RULES)
     seconds = sum(phase.seconds for phase in restored.phases)
+    streaming_s = sum(phase.seconds for phase in restored.phases if phase.bytes is not None)
     harmless = f"; {len(restored.harmless)} harmless messages" if restored.harmless else ""
     well = f"everything restored without an error{harmless}"
     return (
-        judged("archive", of_archive, "every object as its manifest says"),
+        judged("archive", of_archive, "every object as its manifest says", seconds=streaming_s),
         judged("restore", of_restore, well, seconds=seconds),
     )
 

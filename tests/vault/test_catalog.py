@@ -211,3 +211,12 @@ def test_a_backup_in_the_clear_opens_with_a_key_at_hand(store: VaultStore) -> No
     kept = backups.keep(ID, "1.dat", iter([b"data"]))
     backups.publish(a_manifest(ID, (kept,)))
     assert b"".join(backups.open(ID).open("1.dat")) == b"data"
+
+
+def test_what_lies_among_the_objects_of_a_backup_and_is_not_named(store: VaultStore) -> None:
+    backups = VaultBackups(store)
+    backups.publish(a_manifest(ID, (backups.keep(ID, "toc.dat", iter([b"x"])),)))
+    assert backups.strays(ID) == ()
+    store.put(f"backups/{ID}/data/toc.dat.1", [b"x"])
+    store.put(f"backups/{ID}/readme", [b"x"])
+    assert set(backups.strays(ID)) == {f"backups/{ID}/data/toc.dat.1", f"backups/{ID}/readme"}
