@@ -91,6 +91,7 @@ ALLOWED: dict[str, tuple[Question, ...]] = {
         Q("s3:PutObject", f"{DRILL}/report.json"),
         Q("s3:PutObject", f"{DRILL}/report.html"),
         Q("s3:PutObject", f"{DRILL}/passed"),
+        Q("s3:PutObject", f"{DRILL}/measured.json"),
         Q("s3:PutObject", f"{DRILL}/agent-1.log"),
         Q("s3:AbortMultipartUpload", f"{DRILL}/agent-1.log"),
         Q("kms:Decrypt", KEY, context=VAULT),
@@ -173,6 +174,7 @@ DENIED: dict[str, tuple[Question, ...]] = {
         Q("s3:DeleteObject", f"{BACKUP}/manifest.json"),
         Q("s3:PutObject", f"{DRILL}/report.json"),
         Q("s3:PutObject", f"{DRILL}/passed"),
+        Q("s3:PutObject", f"{DRILL}/measured.json"),
         Q("s3:PutObject", f"{JOB}/job.json"),
         Q("s3:PutObject", f"{BUCKET}/shop/agents/x.pyz"),  # else it could have a drill read for it
         Q("s3:PutObject", f"{OTHER}/manifest.json"),
