@@ -6,7 +6,8 @@ from urllib.parse import urlsplit
 from restoredrill.cron import longest_gap_s
 from restoredrill.durations import format_duration
 from restoredrill.model import FingerprintLevel
-from restoredrill.settings import BackupSettings, Credentials, DatabaseConfig, DrillSettings
+from restoredrill.settings import BackupSettings, DatabaseConfig, DrillSettings
+from restoredrill.source_settings import Credentials, SourceSettings
 
 _HERE = ("localhost", "127.0.0.1", "::1")
 
@@ -31,7 +32,7 @@ def references(database: DatabaseConfig) -> Iterator[tuple[str, str]]:
     """Every value that may hold a reference, with its place in the file."""
     vault = database.vault
     if database.source is not None:
-        yield "source.url", database.source.url
+        yield from _of_source(database.source)
     yield "vault.url", vault.url
     yield "vault.endpoint_url", vault.endpoint_url or ""
     for where, who in (
@@ -44,6 +45,13 @@ def references(database: DatabaseConfig) -> Iterator[tuple[str, str]]:
         yield "drill.decrypt_with", database.drill.decrypt_with
     for index, told in enumerate(database.notify):
         yield f"notify[{index}].url", told.url
+
+
+def _of_source(source: SourceSettings) -> Iterator[tuple[str, str]]:
+    for name in ("url", "dumps", "endpoint_url", "compare_with"):
+        if (value := getattr(source, name)) is not None:
+            yield f"source.{name}", value
+    yield from _keys("source", source)
 
 
 def _keys(where: str, who: Credentials | None) -> Iterator[tuple[str, str]]:

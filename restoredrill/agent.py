@@ -11,7 +11,7 @@ from datetime import datetime, timedelta
 from restoredrill import __version__, clock
 from restoredrill.checks import change, ignoring, own, tiers
 from restoredrill.checks.verdict import judge
-from restoredrill.errors import Exit, RestoredrillError, VaultMissing
+from restoredrill.errors import DumpUnfit, Exit, RestoredrillError, VaultMissing
 from restoredrill.interruptions import postponed
 from restoredrill.known import Measured, Tier
 from restoredrill.model import (
@@ -47,6 +47,7 @@ OBSTACLE_RULES = {
     "ServerFailed": "SERVER_DIED",
     "KeyMissing": "KEY_MISSING",
     "KeyWrong": "KEY_WRONG",
+    "ServerTooOld": "SERVER_TOO_OLD",
     "ToolMissing": "TOOL_MISSING",
     "CloudDenied": "SECRET_UNREADABLE",
     "CloudMissing": "SECRET_UNREADABLE",
@@ -61,6 +62,14 @@ Select = Callable[[Archive, tuple[str, ...]], tuple[Archive, frozenset[str]]]
 
 Integrity = Callable[[str, bool, Progress], tuple[CheckResult, tuple[str, ...]]]
 """integrity(url, deep, progress): is the database there sound in itself, and what could not be looked at."""
+
+
+@dataclass(frozen=True)
+class Rung:
+    """One more check that is asked after those of the fingerprint; it must have run for a pass."""
+
+    name: str
+    ask: Callable[[Fingerprint], CheckResult]
 
 
 @dataclass(frozen=True)
@@ -80,6 +89,7 @@ class Parts:
     facts: MachineFacts | None = None  # what the machine knows of itself; None: that it is the job's
     attempt: int = 1  # which of the errand's machines this is
     strays: Callable[[], tuple[str, ...]] = tuple  # keys among the backup's that it does not name
+    rungs: tuple[Rung, ...] = ()
 
 
 def run(job: Job, parts: Parts) -> Report:
@@ -240,7 +250,9 @@ class _Story:
         began_s = clock.monotonic_s()
         restored = self._parts.target.fingerprint(counted, job.jobs, self._says("verify"))
         seconds = clock.monotonic_s() - began_s
-        if level is FingerprintLevel.NONE:
+        if job.dumps is not None:
+            self._results += [rung.ask(restored) for rung in self._parts.rungs]
+        elif level is FingerprintLevel.NONE:
             self._not_proven.append("structure and content: this backup was taken with `fingerprint: none`")
         else:
             results = self._compared(manifest, restored)
@@ -280,6 +292,7 @@ class _Story:
             *("archive", "restore"),
             *compared,
             *([change.NAME] if self._compares_with_before else []),
+            *(rung.name for rung in self._parts.rungs),
             "integrity",
             *(check.name for check in self._checks),
             *(name for name, target_s in targets if target_s is not None),
@@ -315,7 +328,7 @@ class _Story:
     def _stopped_by(self, error: RestoredrillError) -> None:
         """What is bad about the backup is a finding; what could not be found out breaks the drill off."""
         if error.exit_code is Exit.FAILED or isinstance(error, VaultMissing):
-            self._findings.append(_finding(error, BACKUP_RULES.get(type(error).__name__, "RESTORE_ERROR")))
+            self._findings.append(_finding(error, _rule_of(error)))
         elif type(error).__name__ in OBSTACLE_RULES:
             self._obstacle = (_finding(error, OBSTACLE_RULES[type(error).__name__]),)
         self._broken = str(error) + (f" ({error.hint})" if error.hint else "")
@@ -334,6 +347,12 @@ class _Story:
             if timed:
                 self._phases.append(Phase(name=name, seconds=clock.monotonic_s() - began_s))
         self._teller.tell(name, "done")
+
+
+def _rule_of(error: RestoredrillError) -> str:
+    if isinstance(error, DumpUnfit):
+        return error.rule
+    return BACKUP_RULES.get(type(error).__name__, "RESTORE_ERROR")
 
 
 def _since(started_at: datetime) -> float:

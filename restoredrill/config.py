@@ -335,13 +335,18 @@ _KEYS = ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY", "AWS_SESSION_TOKEN")
 _OURS = ("RESTOREDRILL_MACHINES", "RESTOREDRILL_POSTGRES_PATH", "RESTOREDRILL_STATE", "RESTOREDRILL_DEBUG")
 
 
-def agent_environment(spec: VaultSpec, decrypt_with: str | None) -> dict[str, str]:
-    """The variables that a vault and a key need: no credential of a source is among them (promise 5), and
-    none of whoever writes the backups where restoring has keys of its own (promise 6).
+def agent_environment(
+    spec: VaultSpec, decrypt_with: str | None, dumps: VaultSpec | None = None
+) -> dict[str, str]:
+    """The variables that a vault, a place with dumps and a key need: no credential of a source is among them
+    (promise 5), and none of whoever writes the backups where restoring has keys of its own (promise 6).
     """
-    references = (spec.access_key_id, spec.secret_access_key, decrypt_with)
+    places = (spec,) if dumps is None else (spec, dumps)
+    keys = (key for place in places for key in (place.access_key_id, place.secret_access_key))
+    references = (*keys, decrypt_with)
     named = {name for reference in references if reference for name in secret.variables(reference)}
-    others = _KEYS if spec.access_key_id is not None else ()
+    own = all(place.access_key_id is not None or place.url.startswith("file:") for place in places)
+    others = _KEYS if own and spec.access_key_id is not None else ()
     return {
         name: value
         for name, value in os.environ.items()

@@ -156,6 +156,18 @@ class DiskFull(RestoredrillError):
     """No room left on the machine: nothing is known about the backup."""
 
 
+class DumpUnfit(ArchiveCorrupt):
+    """A dump that somebody else has taken is none, or not whole; `rule` is what reports call it."""
+
+    def __init__(self, operation: str, thing: str, reason: str, *, rule: str, hint: str = "") -> None:
+        super().__init__(operation, thing, reason, hint=hint)
+        self.rule = rule
+
+
+class ServerTooOld(ToolMissing):
+    """A dump comes from a newer PostgreSQL than any on this machine."""
+
+
 class QueryFailed(RestoredrillError):
     """A statement on the restored database failed; `reason` is the server's message without data."""
 

@@ -215,6 +215,21 @@ class VaultSpec(Document):
     storage_class: str | None = None
 
 
+class DumpsSpec(Document):
+    """Where dumps lie that somebody else takes, which of the names there are dumps, and how to read them.
+
+    `match` is a shell pattern; None: whatever looks like a dump. `database` is the one of a whole cluster's
+    dump that is checked; None: the only one. `timezone` is that of the host that dumps: no dump records it.
+    """
+
+    place: VaultSpec
+    name: str  # of the database, as its file is called
+    match: str | None = None
+    database: str | None = None
+    timezone: str = "UTC"
+    compare_live: bool = False  # what the live database holds lies beside the job
+
+
 class Errand(Document):
     """What every piece of work says that a machine does, whatever it is."""
 
@@ -255,6 +270,7 @@ class Job(Errand):
     rpo_target_s: float | None = None
     keep_s: float | None = None  # leave the server running this long after a pass
     limits_s: dict[str, float] = Field(default_factory=dict)  # the longest a phase may take, by its name
+    dumps: DumpsSpec | None = None  # the backup is one of these, and not the vault's
 
     @property
     def id(self) -> str:

@@ -7,7 +7,7 @@ from datetime import datetime, timedelta
 
 from restoredrill.errors import UsageError
 from restoredrill.known import Before, CoverageFacts, IgnoreSpec, Picked, Tier
-from restoredrill.model import CheckSpec, Job, Manifest, Report, VaultSpec
+from restoredrill.model import CheckSpec, DumpsSpec, Job, Manifest, Report, VaultSpec
 from restoredrill.plan import MachinePlan
 
 LEASE_MARGIN = timedelta(minutes=10)  # past the deadline: time to report and tear down
@@ -36,6 +36,7 @@ class DrillRequest:
     rpo_target_s: float | None = None
     keep_s: float | None = None
     limits_s: Mapping[str, float] = field(default_factory=dict)
+    dumps: DumpsSpec | None = None
 
 
 @dataclass(frozen=True)
@@ -124,6 +125,7 @@ def make_job(
         picked=None if choice is None else choice.picked,
         coverage=None if choice is None else choice.coverage,
         limits_s=dict(request.limits_s),
+        dumps=request.dumps,
         plan=plan,
         started_at=started_at,
         deadline_at=deadline_at,

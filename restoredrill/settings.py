@@ -22,11 +22,11 @@ from restoredrill.known import IgnoreSpec, Tier
 from restoredrill.model import CheckSpec, FingerprintLevel, VaultSpec
 from restoredrill.records import Kind
 from restoredrill.sections import Section, not_empty, schema_of, something
+from restoredrill.source_settings import Credentials, SourceSettings, lies_within
 from restoredrill.values import (
     AbsolutePath,
     Count,
     Cron,
-    DatabaseUrl,
     Day,
     Duration,
     Endpoint,
@@ -46,31 +46,6 @@ from restoredrill.values import (
 NAME_PATTERN = r"[A-Za-z0-9][A-Za-z0-9_.-]*"
 
 Purpose = Literal["backup", "restore", "prune"]
-
-
-class SourceSettings(Section):
-    """The database to back up. `url` is a reference, or a URL whose password is one."""
-
-    url: DatabaseUrl
-    lock_timeout_s: Duration = Field(30.0, alias="lock_timeout", json_schema_extra={"default": "30s"})
-    connect_timeout_s: Duration = Field(10.0, alias="connect_timeout", json_schema_extra={"default": "10s"})
-
-
-class Credentials(Section):
-    """Who one is towards the store. Nothing given: what the machine itself is (an instance role, say)."""
-
-    profile: Words | None = None
-    role_arn: Words | None = None
-    access_key_id: Reference | None = None
-    secret_access_key: Reference | None = None
-
-    @model_validator(mode="after")
-    def _go_together(self) -> "Credentials":
-        if (self.access_key_id is None) != (self.secret_access_key is None):
-            raise ValueError("access_key_id and secret_access_key go together")
-        if self.profile is not None and self.access_key_id is not None:
-            raise ValueError("profile and access_key_id exclude each other")
-        return self
 
 
 class VaultSettings(Credentials):
@@ -277,10 +252,22 @@ class DatabaseFile(Section):
             raise ValueError("has neither backup nor drill, so there is nothing to do")
         if self.backup is not None and self.source is None:
             raise ValueError("has a backup but no source to take it of")
+        if self.source is not None and self.source.dumps is not None:
+            self._drills_dumps(self.source.dumps)
         sealed = self.backup is not None and self.backup.encrypt_to
         if sealed and self.drill is not None and self.drill.decrypt_with is None:
             raise ValueError("encrypts its backups, but drill.decrypt_with names no key to drill them with")
         return self
+
+    def _drills_dumps(self, dumps: str) -> None:
+        if self.backup is not None:
+            raise ValueError("has a backup, but source.dumps are taken by somebody else: remove one of both")
+        if lies_within(self.vault.url, dumps):
+            raise ValueError("vault.url lies among source.dumps, which are only read: give it another prefix")
+        if self.drill is not None and self.drill.tier is not Tier.FULL:
+            raise ValueError("drill.tier is for backups that are taken here: dumps are restored whole")
+        if self.drill is not None and self.drill.machine == "ec2":
+            raise ValueError("drill.machine is ec2, but source.dumps are drilled on this host only so far")
 
     @model_validator(mode="after")
     def _fits_the_cloud(self) -> "DatabaseFile":
@@ -294,7 +281,7 @@ class DatabaseFile(Section):
             if ec2.backup is None:
                 raise ValueError("backup.machine is ec2, but there is no machines.ec2.backup to say where")
             if ec2.backup.source_url is None and (
-                self.source is None or secret.stored(self.source.url) is None
+                self.source is None or self.source.url is None or secret.stored(self.source.url) is None
             ):
                 raise ValueError(
                     "backup.machine is ec2, so machines.ec2.backup.source_url must name a secret that holds "

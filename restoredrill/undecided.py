@@ -33,6 +33,18 @@ def no_backup(database: str, others: Collection[str]) -> Finding:
     )
 
 
+def no_dump(database: str, where: str, passed_over: Collection[str]) -> Finding:
+    """Nothing that lies `where` is a dump; `passed_over` says of each thing there why it is none."""
+    few = "; ".join(list(passed_over)[:3])
+    return Finding(
+        rule="NO_BACKUP",
+        severity=Severity.CRITICAL,
+        object=database,
+        message=f"there is no dump of it in {where}",
+        hint=f"passed over: {few}" if few else "nothing is there: correct source.dumps, or find out why",
+    )
+
+
 def unreadable(backup: str, reason: str) -> Finding:
     """The newest backup has a manifest that says nothing; an older one that passes would hide that."""
     return Finding(

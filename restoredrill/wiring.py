@@ -102,6 +102,8 @@ def source(database: DatabaseConfig) -> Source:
     """The database to back up; there is only PostgreSQL so far. Raises `SecretMissing`, `CloudError`."""
     settings = database.source
     assert settings is not None
+    if settings.url is None:
+        raise UsageError("back up", database.name, "its dumps are taken by somebody else")
     url = reveal(settings.url, f"source.url of {database.name}").reveal()
     return ENGINES["postgres"](url, settings.lock_timeout_s, settings.connect_timeout_s)
 
@@ -146,7 +148,9 @@ def select(archive: Archive, tables: tuple[str, ...]) -> tuple[Archive, frozense
 
 
 def _local(database: DatabaseConfig, spec: VaultSpec, decrypt_with: str | None) -> Machine:
-    return LocalMachine(machines_directory(database), config.agent_environment(spec, decrypt_with))
+    dumps = None if database.source is None else database.source.dumps_spec(spec, database.name)
+    known = config.agent_environment(spec, decrypt_with, None if dumps is None else dumps.place)
+    return LocalMachine(machines_directory(database), known)
 
 
 def _ec2(database: DatabaseConfig, _spec: VaultSpec, _decrypt_with: str | None) -> Machine:

@@ -17,6 +17,7 @@ ARCHIVE_RULES = frozenset(
         "ARCHIVE_UNREADABLE",
         "DATA_NOT_READ",
         "FILE_EXTRA",
+        *("DUMP_EMPTY", "DUMP_CUT", "DUMP_DAMAGED", "DUMP_UNKNOWN", "DUMP_COMMAND", "CHECKSUM_DIFFERS"),
     }
 )
 CLOCKS_DIFFER = timedelta(minutes=5)  # between the source, this machine and the vault

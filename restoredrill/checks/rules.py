@@ -60,6 +60,42 @@ RULES: Final[Mapping[str, Rule]] = {
         _CRITICAL, "a data file was never asked for", "the table of contents does not belong to these files"
     ),
     "FILE_EXTRA": Rule(_MEDIUM, "the backup has a file that nothing refers to", "find out who put it there"),
+    # a dump that somebody else has taken
+    "DUMP_EMPTY": Rule(
+        _CRITICAL, "the dump holds nothing, packed or not", "look into the log of whatever took it"
+    ),
+    "DUMP_CUT": Rule(
+        _CRITICAL,
+        "the dump ends in the middle",
+        "keep another, find out what cut it off: a full disk, a time-out",
+    ),
+    "DUMP_DAMAGED": Rule(
+        _CRITICAL, "the dump can't be unpacked or opened", "keep another, find out what changed it"
+    ),
+    "DUMP_UNKNOWN": Rule(
+        _CRITICAL, "what is called like a dump is none", "correct `match`, or find out what wrote it"
+    ),
+    "DUMP_COMMAND": Rule(
+        _CRITICAL, "the dump holds a command of psql's that pg_dump never writes", "find out who wrote it"
+    ),
+    "CHECKSUM_DIFFERS": Rule(
+        _CRITICAL, "a dump's checksum file does not fit it", "the dump was changed, or it is another one's"
+    ),
+    "NOTHING_RESTORED": Rule(
+        _HIGH, "there is no table in the restored database, or no row", "was the wrong database dumped?"
+    ),
+    "ROLES_MADE_UP": Rule(
+        _LOW,
+        "the dump names roles that it does not hold, and the drill made them",
+        "keep `pg_dumpall --globals-only` beside the dumps",
+    ),
+    "LIVE_AHEAD": Rule(
+        _HIGH, "the live database has what the dump lacks", "was it dumped before that, or without it?"
+    ),
+    "LIVE_DIFFERS": Rule(_LOW, "the live database is not what it was in the dump", "it has moved on since"),
+    "SERVER_TOO_OLD": Rule(
+        _HIGH, "the dump is from a newer PostgreSQL than any on the machine", "install that one there"
+    ),
     # the restore
     "ROLE_MISSING": Rule(
         _HIGH, "a role that the database needs is not in the backup", "let the backing-up role read pg_roles"

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from restoredrill import alarms, clock, config, drill, picking, undecided, wiring, wiring_ec2
+from restoredrill import alarms, clock, config, drill, picking, undecided, wiring, wiring_dumps, wiring_ec2
 from restoredrill.cli.choosing import Turn, before, choose
 from restoredrill.cli.forms import exit_of, report_answer, require_writable, show, write_forms
 from restoredrill.cli.frame import Answer, Context
@@ -17,12 +17,12 @@ from restoredrill.durations import parse_duration
 from restoredrill.errors import PlanUnmet, RestoredrillError, UsageError, VaultMissing
 from restoredrill.known import Tier
 from restoredrill.model import Finding, Job, Manifest, Report, make_id
-from restoredrill.picking import DrillRequest
+from restoredrill.picking import Choice, DrillRequest
 from restoredrill.protocols import Progress
 from restoredrill.reports import units
 from restoredrill.reports.plan import text as plan_text
 from restoredrill.settings import DatabaseConfig
-from restoredrill.vault.catalog import VaultBackups
+from restoredrill.vault.catalog import Listing, VaultBackups
 from restoredrill.vault.journal import VaultJournal
 from restoredrill.vault.sealing import require_fitting_key
 from restoredrill.vault.store import VaultStore
@@ -139,16 +139,14 @@ def _planned(context: Context, database: DatabaseConfig, wanted: Wanted, drill_i
     journal = VaultJournal(store, context.pass_over)
     drill_id = drill_id or make_id(started_at, secrets.token_hex(4))
     seed = int(drill_id[-8:], 16) if wanted.seed is None else wanted.seed
-    chosen = choose(
-        asked,
-        VaultBackups(store).look(),
-        journal,
-        Turn(database.drill, wanted.pick is not None, seed, started_at),
-    )
+    turn = Turn(database.drill, wanted.pick is not None, seed, started_at)
+    chosen = _chosen(asked, store, journal, turn)
     if isinstance(chosen, Finding):
         report = undecided.hopeless(asked, drill_id, chosen, started_at)
         return Planned(database, store, journal, report=report)
     backup, known = chosen.backup, before(journal, chosen.backup)
+    if asked.dumps is not None:
+        wiring_dumps.backups(asked.dumps, asked.decrypt_with).require_key(backup.id)
     if asked.provider == "local":
         require_fitting_key(backup.recipients, wiring.unsealer(asked.decrypt_with, database.name))
         job = picking.make_job(asked, drill_id, backup, started_at, before=known, choice=chosen)
@@ -169,6 +167,11 @@ def request(context: Context, database: DatabaseConfig, wanted: Wanted) -> Drill
         hint = "add a `drill` section to its file; `drill: {}` takes the defaults"
         raise UsageError("drill", database.name, "its file has no drill section", hint=hint)
     provider = wanted.machine or settings.machine
+    dumps = wiring_dumps.located(database)
+    if dumps is not None and provider != "local":
+        raise UsageError(
+            "drill", database.name, f"dumps are drilled on this host only so far, not on {provider}"
+        )
     vault, decrypt_with = wiring.located(database, "restore"), settings.decrypt_with
     if provider != "local":
         vault, decrypt_with = wiring_ec2.travelling(vault), wiring_ec2.decrypt_with(database)
@@ -193,6 +196,7 @@ def request(context: Context, database: DatabaseConfig, wanted: Wanted) -> Drill
         rpo_target_s=settings.rpo_s,
         keep_s=wanted.keep_s,
         limits_s=settings.limits.by_phase,
+        dumps=dumps,
     )
 
 
@@ -202,6 +206,17 @@ def _promised_s(database: DatabaseConfig) -> float | None:
     return alarms.allowed_s(database.alarms.no_backup_for_s, cron)
 
 
+def _chosen(request: DrillRequest, store: VaultStore, journal: VaultJournal, turn: Turn) -> Choice | Finding:
+    """Of the vault's backups, or of the dumps that somebody else takes."""
+    if request.dumps is None:
+        return choose(request, VaultBackups(store).look(), journal, turn)
+    found = wiring_dumps.backups(request.dumps, request.decrypt_with).look()
+    if not found.dumps:
+        reasons = [f"{one.key}: {one.reason}" for one in found.passed_over]
+        return undecided.no_dump(request.database, request.dumps.place.url, reasons)
+    return choose(request, Listing(found.manifests, ()), journal, turn)
+
+
 def _conduct(context: Context, planned: Planned, *, leaves: bool) -> Report:
     job, backup = planned.job, planned.backup
     assert job is not None
@@ -209,6 +224,7 @@ def _conduct(context: Context, planned: Planned, *, leaves: bool) -> Report:
     if job.plan is not None:
         context.tell(plan_text(job.plan, job, backup))
     with context.progress() as progress:
+        wiring_dumps.look_at_live(planned.database, job, planned.store, progress, context.warn)
         hands = _hands(planned.database, job, planned.journal, planned.render, progress, leaves=leaves)
         return drill.conduct(job, backup, hands)
 
@@ -224,7 +240,7 @@ def go_on(context: Context, database: DatabaseConfig, name: str, *, leaves: bool
         raise UsageError("resume", name, "the vault holds no such drill", hint=hint) from error
     if job.database != database.name:
         raise UsageError("resume", name, f"it is a drill of {job.database}")
-    backups = VaultBackups(store).look().manifests
+    backups = wiring_dumps.manifests(database, store)
     backup = next((one for one in backups if one.id == job.backup), None)
     render = wiring.sealed_render(store, _signer_if_any(context))
     with context.progress() as progress:

@@ -7,7 +7,7 @@ from datetime import datetime
 import click
 from rich.table import Table
 
-from restoredrill import clock, coverage, wiring
+from restoredrill import clock, coverage, wiring, wiring_dumps
 from restoredrill.alarms import GAPS, allowed_s
 from restoredrill.cli.frame import Answer, Context
 from restoredrill.cli.frame import command as new_command
@@ -18,7 +18,6 @@ from restoredrill.model import Report, Verdict
 from restoredrill.reports import nagios as nagios_line
 from restoredrill.reports import units
 from restoredrill.settings import DatabaseConfig
-from restoredrill.vault.catalog import VaultBackups
 from restoredrill.vault.journal import VaultJournal
 
 MISSED_S = 3600.0  # past the time of a run, until it counts as missed
@@ -81,7 +80,7 @@ def _standing_or_problem(database: DatabaseConfig, now: datetime) -> Standing:
 
 def _standing(database: DatabaseConfig, now: datetime) -> Standing:
     store = wiring.vault(database, "restore")
-    backups = [b for b in VaultBackups(store).look().manifests if b.database == database.name]
+    backups = [b for b in wiring_dumps.manifests(database, store) if b.database == database.name]
     every = [r for r in VaultJournal(store).reports() if r.database == database.name]
     within_s = None if database.drill is None else database.drill.coverage_s
     known = coverage.facts(backups, coverage.proofs(every, backups), within_s, now)

@@ -6,7 +6,7 @@ from datetime import datetime
 
 from restoredrill.errors import VaultError
 from restoredrill.known import Measured
-from restoredrill.model import Event, Job, Report
+from restoredrill.model import Event, Fingerprint, Job, Report
 from restoredrill.protocols import Store
 from restoredrill.vault import documents
 from restoredrill.vault.documents import FETCHES_AT_ONCE, PassOver
@@ -18,6 +18,7 @@ from restoredrill.vault.layout import (
     is_id,
     job_key,
     last_part,
+    live_key,
     measured_key,
     proof_key,
     report_key,
@@ -108,6 +109,15 @@ class VaultJournal:
     def measured(self, drill: str) -> Measured | None:
         """What a passed drill has measured; None: it kept nothing, or nobody can read it."""
         found = documents.read_if_any(self._store, [measured_key(drill)], Measured, lambda error: None)
+        return next(iter(found), None)
+
+    def note_live(self, drill: str, seen: Fingerprint) -> None:
+        """Keep what the live database held when a drill began, for its machine, which has no way to it."""
+        self._store.put(live_key(drill), [seen.model_dump_json(by_alias=True).encode()])
+
+    def live(self, drill: str) -> Fingerprint | None:
+        """What was noted; None: nothing."""
+        found = documents.read_if_any(self._store, [live_key(drill)], Fingerprint, lambda error: None)
         return next(iter(found), None)
 
     def touched_at(self, drill: str) -> datetime | None:

@@ -85,6 +85,11 @@ def measured_key(drill: str) -> str:
     return f"{drill_folder(drill)}{MEASURED}"
 
 
+def live_key(drill: str) -> str:
+    """What the live database held when a drill of somebody's dump began."""
+    return f"{drill_folder(drill)}live.json"
+
+
 def proof_key(drill: str) -> str:
     """There where a drill has passed, and only there: a bucket can tell of it by its name alone."""
     return f"{drill_folder(drill)}passed"

@@ -103,7 +103,24 @@ vault: {url: "s3://b-c/d/"}
 backup: {}
 """
 
+DUMPS = """\
+source:
+  dumps: s3://acme/dumps/
+  match: "shop-*.dump"
+  database: shop
+  timezone: Europe/Berlin
+  compare_with: ${SHOP}
+  endpoint_url: https://s3.example
+  region: eu-central-1
+  path_style: true
+  access_key_id: ${KEY}
+  secret_access_key: ${SECRET}
+vault: {url: s3://acme/drills}
+drill: {}
+"""
+
 ACCEPTED = {
+    "dumps": DUMPS,
     "smallest": SMALLEST,
     "design": DESIGN,
     "everything": EVERYTHING,
@@ -338,6 +355,30 @@ REFUSED_BY_SHAPE = {
 
 # The same, where a JSON Schema can't know.
 REFUSED_BY_MEANING = {
+    "dumps and a url": (
+        "source: {url: '${X}', dumps: s3://a/b}\nvault: {url: s3://c/d}\ndrill: {}\n",
+        "1: source: url and dumps exclude each other: backups are taken here or somewhere else",
+    ),
+    "neither dumps nor a url": (
+        "source: {}\nvault: {url: s3://c/d}\ndrill: {}\n",
+        "1: source: needs url, a database to back up, or dumps, where its dumps are",
+    ),
+    "dumps and a backup": (
+        "source: {dumps: s3://a/b}\nvault: {url: s3://c/d}\nbackup: {}\n",
+        "1: has a backup, but source.dumps are taken by somebody else: remove one of both",
+    ),
+    "the vault among the dumps": (
+        "source: {dumps: s3://a/b}\nvault: {url: s3://a/b/c}\ndrill: {}\n",
+        "1: vault.url lies among source.dumps, which are only read: give it another prefix",
+    ),
+    "a tier of dumps": (
+        "source: {dumps: s3://a/b}\nvault: {url: s3://c/d}\ndrill: {tier: schema}\n",
+        "1: drill.tier is for backups that are taken here: dumps are restored whole",
+    ),
+    "a match of a url": (
+        "source: {url: '${X}', match: x}\nvault: {url: s3://c/d}\nbackup: {}\n",
+        "1: source: match means nothing beside url",
+    ),
     "as many columns": (
         drill(CHECK + "references: {table: t, columns: [a, b], to: u, to_columns: a}}]"),
         "3: drill.checks[0].references: 2 columns can't refer to 1",

@@ -15,15 +15,24 @@ VOCABULARY = (
     "outcome",
     "protocols",
     "records",
+    "seeing",
     "ledger",
     "standing",
 )
 ADAPTER = (*VOCABULARY, "process", "aws")
-CONFIGURATION = ("config", "settings", "check_settings", "ec2_settings", "service_settings")
 STORY = (*VOCABULARY, "checks.change", "checks.ignoring", "checks.own", "checks.tiers", "checks.verdict")
+CONFIGURATION = (
+    "config",
+    "settings",
+    "source_settings",
+    "check_settings",
+    "ec2_settings",
+    "service_settings",
+)
 EVERYTHING = ("",)
 EVERY_ADAPTER = (
     "checks",
+    "dumps",
     "embedded",
     "engines",
     "evidence",
@@ -56,6 +65,7 @@ ARROWS: dict[str, tuple[str, ...]] = {
     "records": (*LEAVES, "document", "known", "model"),
     "standing": (*LEAVES, "model", "records"),
     "ledger": (*LEAVES, "model", "records", "standing"),
+    "seeing": (*LEAVES, "model"),
     "process": VOCABULARY,
     "aws": VOCABULARY,
     # configuration: from a value and a file to frozen models
@@ -65,8 +75,10 @@ ARROWS: dict[str, tuple[str, ...]] = {
     "check_settings": (*VOCABULARY, "sections", "values"),
     "ec2_settings": (*VOCABULARY, "sections", "values"),
     "service_settings": (*VOCABULARY, "sections", "values"),
+    "source_settings": (*VOCABULARY, "sections", "values"),
     "settings": (
         *VOCABULARY,
+        "source_settings",
         "check_settings",
         "cron",
         "ec2_settings",
@@ -76,10 +88,11 @@ ARROWS: dict[str, tuple[str, ...]] = {
     ),
     "validating": (*LEAVES, "yaml_lines"),
     "config": (*VOCABULARY, "service_settings", "settings", "validating", "values", "yaml_lines"),
-    "advice": (*VOCABULARY, "cron", "settings"),
+    "advice": (*VOCABULARY, "cron", "settings", "source_settings"),
     "bundle": (*ADAPTER,),
     # adapters: neither each other nor the stories
     "checks": (*ADAPTER, "expect"),
+    "dumps": ADAPTER,
     "embedded": ADAPTER,
     "engines": ADAPTER,
     "machines": ADAPTER,
@@ -112,6 +125,16 @@ ARROWS: dict[str, tuple[str, ...]] = {
     "scheduler": (*STORY, *CONFIGURATION, "controller", "cron"),
     # the edges: names to factories, and the command line
     "wiring": (*ADAPTER, *CONFIGURATION, *EVERY_ADAPTER),
+    "wiring_dumps": (
+        *ADAPTER,
+        *CONFIGURATION,
+        "agent",
+        "checks",
+        "dumps",
+        "engines",
+        "vault",
+        "wiring",
+    ),
     "wiring_ec2": (
         *ADAPTER,
         *CONFIGURATION,

@@ -10,7 +10,7 @@ from types import FrameType
 
 import click
 
-from restoredrill import agent, backup, clock, wiring
+from restoredrill import agent, backup, clock, wiring, wiring_dumps
 from restoredrill.agent import Parts
 from restoredrill.backup import MachineParts
 from restoredrill.checks.fingerprint import compare
@@ -23,6 +23,7 @@ from restoredrill.machines import local
 from restoredrill.machines.ec2 import inside
 from restoredrill.machines.ec2.inside import Standing
 from restoredrill.model import BackupJob, Errand, Job
+from restoredrill.protocols import Backups
 from restoredrill.vault.catalog import VaultBackups
 from restoredrill.vault.errands import VaultErrands
 from restoredrill.vault.journal import VaultJournal
@@ -47,32 +48,40 @@ def _drill(job: Job, home: Path, standing: Standing | None) -> Answer:
 
     store = _store(job, standing)
     parts = Parts(
-        backups=VaultBackups(
-            store, unsealer=lambda: wiring.unsealer(job.decrypt_with, job.database, wiring.region_of(job))
-        ),
+        backups=_backups(job, store),
         journal=VaultJournal(store),
-        target=wiring.target(home, job),
+        target=wiring.target(home, job) if job.dumps is None else wiring_dumps.target(home, job),
         compare=compare,
         checks=CHECKS,
         integrity=wiring.integrity,
         select=wiring.select,
-        strays=lambda: _strays(store, job.backup),
+        strays=lambda: _strays(job, store),
         render=wiring.render,
         keep=keep,
         limit=lambda: _deadline(job),
         facts=standing.facts if standing else None,
         attempt=standing.attempt if standing else 1,
+        rungs=wiring_dumps.rungs(job, store),
     )
     report = agent.run(job, parts)
     return Answer(report, f"{report.verdict.value} {report.drill}", exit_of(report))
 
 
-def _strays(store: VaultStore, backup: str) -> tuple[str, ...]:
+def _strays(job: Job, store: VaultStore) -> tuple[str, ...]:
     """Nothing where a machine may read the backup and not list it: then the manifest's word has to do."""
+    if job.dumps is not None:
+        return ()
     try:
-        return VaultBackups(store).strays(backup)
+        return VaultBackups(store).strays(job.backup)
     except VaultDenied:
         return ()
+
+
+def _backups(job: Job, store: VaultStore) -> Backups:
+    if job.dumps is not None:
+        return wiring_dumps.backups(job.dumps, job.decrypt_with)
+    region = wiring.region_of(job)
+    return VaultBackups(store, unsealer=lambda: wiring.unsealer(job.decrypt_with, job.database, region))
 
 
 def _backup(job: BackupJob, home: Path, standing: Standing | None) -> Answer:

@@ -187,6 +187,21 @@ def classify(lines: Iterable[str], exit_code: int, jobs: int) -> tuple[RestoreMe
     return tuple(messages)
 
 
+def of_server(
+    primary: str, detail: str, context: str, command: str, *, copying: bool = False
+) -> RestoreMessage:
+    """What a server said to a statement that was sent without pg_restore, under the same rules.
+
+    `copying`: the statement is a COPY, so that an error in its rows is the rows' fault.
+    """
+    words = f"ERROR:  {primary}"
+    named = re.match(r'COPY ((?:"(?:[^"]|"")+"|[^\s("])+)', command)
+    table = named[1].rpartition(".")[2].strip('"') if named else ""
+    text = f'COPY failed for table "{table}": {words}' if copying else f"could not execute query: {words}"
+    said = Said("error", text, details=[detail], contexts=[context], command=command.splitlines())
+    return _message(said)
+
+
 def _message(said: Said) -> RestoreMessage:
     rule = _rule(said)
     blame = Blame.NOBODY if rule in _HARMLESS else Blame.MACHINE if rule in _MACHINE else Blame.BACKUP

@@ -108,24 +108,24 @@ def _counted(chunks: Iterator[bytes], flow: watch.Flow) -> Iterator[bytes]:
 def _run(scene: Scene, feeder: Feeder, flow: watch.Flow, progress: Progress) -> tuple[int | None, str | None]:
     """pg_restore's exit status (None: ended by us, because the feed had failed) and the bottleneck."""
     tally = watch.Tally()
-    with _session(scene) as session, scene.said.open("wb") as sink:
+    with session(scene) as watching, scene.said.open("wb") as sink:
         child = process.start(
-            _command(scene), extra_env=_environment(scene), cwd=scene.archive, stderr=sink, tied=True
+            _command(scene), extra_env=environment(scene), cwd=scene.archive, stderr=sink, tied=True
         )
         try:
             pause_s, before_s = _LOOK_S[0], clock.monotonic_s()
             while child.poll() is None and not feeder.failed:
                 clock.sleep(pause_s)
-                work, now_s = _look(session), clock.monotonic_s()
+                work, now_s = look(watching), clock.monotonic_s()
                 tally.add(work, now_s - before_s, starving=flow.starving)
-                progress(_busy_with(work), flow.percent, flow.mb_per_s())
+                progress(busy_with(work), flow.percent, flow.mb_per_s())
                 pause_s, before_s = min(pause_s * 1.5, _LOOK_S[1]), now_s
             return child.poll(), tally.bottleneck
         finally:
-            _end(child, scene.archive)
+            end(child, scene.archive)
 
 
-def _end(child: process.Child, directory: Path) -> None:
+def end(child: process.Child, directory: Path) -> None:
     """Kill pg_restore if it still runs, and see its workers, which are not our children, gone."""
     if child.poll() is None:
         process.kill_group(child)
@@ -149,7 +149,7 @@ def _command(scene: Scene) -> list[str | Path]:
     ]
 
 
-def _environment(scene: Scene) -> dict[str, str]:
+def environment(scene: Scene) -> dict[str, str]:
     """Settings that the database's own (ALTER DATABASE … SET) must not override while it is restored."""
     options = {
         "default_transaction_read_only": "off",
@@ -174,7 +174,7 @@ def _environment(scene: Scene) -> dict[str, str]:
 
 
 @contextlib.contextmanager
-def _session(scene: Scene) -> Iterator[psycopg.Connection]:
+def session(scene: Scene) -> Iterator[psycopg.Connection]:
     to = login(scene.server.url(scene.maintenance))
     with contextlib.closing(plain(to, TARGET)) as connection:
         with translated(TARGET, "watch", to):
@@ -183,15 +183,15 @@ def _session(scene: Scene) -> Iterator[psycopg.Connection]:
         yield connection
 
 
-def _look(session: psycopg.Connection) -> tuple[watch.Work, ...]:
+def look(connection: psycopg.Connection) -> tuple[watch.Work, ...]:
     """Nothing where it can't be seen: if the server is gone, pg_restore ends, and that is told."""
     try:
-        return watch.look(session)
+        return watch.look(connection)
     except psycopg.Error:
         return ()
 
 
-def _busy_with(work: tuple[watch.Work, ...]) -> str:
+def busy_with(work: tuple[watch.Work, ...]) -> str:
     return ", ".join(w.label if w.percent is None else f"{w.label} ({w.percent:.0f} %)" for w in work)
 
 
@@ -224,19 +224,19 @@ def _judge(
     Raises for what says something about this machine or the vault and nothing about the backup.
     """
     if code:
-        _require_room(scene)
+        require_room(scene)
     scene.server.check("restore into")
     if failed := _failed_files(fed, layout.objects):
         return failed, ()  # the cause; what pg_restore said of it are its effects
     said = scene.said.read_text(encoding="utf-8", errors="replace")
     messages = classify(said.splitlines(), _KILLED if code is None else code, scene.jobs)
-    _raise_for_machine(scene.server, messages)
+    raise_for_machine(scene.server, messages)
     findings = tuple(message.finding() for message in messages if not message.harmless)
     harmless = tuple(dict.fromkeys(message.text for message in messages if message.harmless))
     return (*findings, *_unread_files(fed, layout.objects)), harmless
 
 
-def _require_room(scene: Scene) -> None:
+def require_room(scene: Scene) -> None:
     """On a full disk what was said is cut off, or not there at all: half a sentence must not accuse a
     backup.
     """
@@ -245,7 +245,7 @@ def _require_room(scene: Scene) -> None:
         raise DiskFull("restore into", str(scene.server.directory), "no space left on device", hint=hint)
 
 
-def _raise_for_machine(server: Server, messages: Sequence[RestoreMessage]) -> None:
+def raise_for_machine(server: Server, messages: Sequence[RestoreMessage]) -> None:
     blamed = [message for message in messages if message.blame is Blame.MACHINE]
     if not blamed:
         return

@@ -98,8 +98,7 @@ class PostgresTarget:
             jobs=jobs,
         )
         outcome = restore(scene, archive, progress)
-        with self._session() as connection:
-            self._options = _without_libraries(connection)
+        self._without_libraries()
         return Restored(
             findings=(*self._unfit, *self._open_network(), *found, *outcome.findings),
             harmless=(*harmless, *outcome.harmless),
@@ -152,6 +151,10 @@ class PostgresTarget:
         """pg_restore that knows the archive's format and this server: the newer of the two."""
         made_by = int(archive.manifest.client_version.split(".")[0])
         return client_for(max(made_by, server.tools.major), self._tools)
+
+    def _without_libraries(self) -> None:
+        with self._session() as connection:
+            self._options = _without_libraries(connection)
 
     def _open_network(self) -> tuple[Finding, ...]:
         if self._isolated:

@@ -1,0 +1,1 @@
+"""Dumps that somebody else takes, found where they lie and read as they are. Nothing is written there."""

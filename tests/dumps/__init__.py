@@ -1,0 +1,1 @@
+"""Dumps that somebody else takes."""
