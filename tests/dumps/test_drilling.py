@@ -7,6 +7,7 @@ import lzma
 import tarfile
 from collections.abc import Callable
 
+import lz4.frame
 import pyrage
 import pytest
 import zstandard
@@ -62,6 +63,7 @@ FORMS: dict[str, tuple[str, Callable[[Dumps], bytes]]] = {
     "plain with create": ("shop-c.sql", lambda d: d.pg_dump("-C")),
     "inserts": ("shop-i.sql", lambda d: d.pg_dump("--inserts", "--rows-per-insert=50")),
     "plain.gz": ("shop.sql.gz", lambda d: gzip.compress(d.pg_dump())),
+    "plain.lz4": ("shop.sql.lz4", lambda d: lz4.frame.compress(d.pg_dump())),
     "plain.xz": ("shop.sql.xz", lambda d: lzma.compress(d.pg_dump(), preset=0)),
     "plain.bz2": ("shop.sql.bz2", lambda d: bz2.compress(d.pg_dump())),
     "pg_dumpall": ("all.sql", lambda d: d.pg_dumpall()),
@@ -111,15 +113,3 @@ def test_a_bucket_of_dumps(dumps: Dumps, s3_vault: S3Vault) -> None:
         assert len(list(store.list())) == 3
         (stands,) = host.document("status", "shop")["databases"]
         assert stands["proven"]
-
-
-def test_one_database_of_a_cluster(pile: Pile, dumps: Dumps) -> None:
-    other = dumps.server.database("CREATE TABLE page AS SELECT 1 AS id", name="wiki")
-    try:
-        pile.put("all.sql", dumps.pg_dumpall())
-        told = pile.host.drill("shop", code=3).reasons
-        assert any("name the one that is checked" in reason for reason in told)
-        drilled(pile, {"checks": CHECKS}, database="shop")
-        passed(pile)
-    finally:
-        dumps.server.drop(other)
