@@ -6,7 +6,7 @@ from datetime import timedelta
 from restoredrill.checks.compare import LISTED_AT_MOST, limited
 from restoredrill.checks.results import judged
 from restoredrill.checks.rules import finding
-from restoredrill.model import CheckResult, Finding, Job, Manifest
+from restoredrill.model import CheckResult, Finding, Job, Manifest, Outcome
 from restoredrill.protocols import Restored
 
 ARCHIVE_RULES = frozenset(
@@ -20,6 +20,8 @@ ARCHIVE_RULES = frozenset(
         *("DUMP_EMPTY", "DUMP_CUT", "DUMP_DAMAGED", "DUMP_UNKNOWN", "DUMP_COMMAND", "CHECKSUM_DIFFERS"),
     }
 )
+# Those after which a restore comes to its end all the same.
+GOES_ON_RULES = frozenset({"FILE_EXTRA", "CHECKSUM_DIFFERS"})
 CLOCKS_DIFFER = timedelta(minutes=5)  # between the source, this machine and the vault
 
 
@@ -49,10 +51,12 @@ def of_restore(restored: Restored) -> tuple[CheckResult, ...]:
     streaming_s = sum(phase.seconds for phase in restored.phases if phase.bytes is not None)
     harmless = f"; {len(restored.harmless)} harmless messages" if restored.harmless else ""
     well = f"everything restored without an error{harmless}"
-    return (
-        judged("archive", of_archive, "every object as its manifest says", seconds=streaming_s),
-        judged("restore", of_restore, well, seconds=seconds),
-    )
+    archive = judged("archive", of_archive, "every object as its manifest says", seconds=streaming_s)
+    restore = judged("restore", of_restore, well, seconds=seconds)
+    if restore.outcome is Outcome.PASSED and any(f.rule not in GOES_ON_RULES for f in of_archive):
+        broken_off = {"outcome": Outcome.NOT_RUN, "detail": "broken off: what was to be restored is bad"}
+        restore = restore.model_copy(update=broken_off)
+    return archive, restore
 
 
 def targets(job: Job, rto_s: float, rpo_s: float | None) -> tuple[CheckResult, ...]:

@@ -376,3 +376,14 @@ def test_the_next_drill_is_compared_with_a_pass_before_it() -> None:
     found = drill(Target(), again)
     assert "change" in found.planned
     assert [finding.rule for finding in found.findings] == ["OTHER_DATABASE"]
+
+
+@pytest.mark.parametrize(
+    ("rule", "restore"), [("OBJECT_CORRUPT", Outcome.NOT_RUN), ("FILE_EXTRA", Outcome.PASSED)]
+)
+def test_a_restore_that_an_object_broke_off_has_not_passed(rule: str, restore: Outcome) -> None:
+    bad = Finding(rule=rule, severity=Severity.CRITICAL, object="data/1.dat", message="bad")
+    found = drill(Target(found=(bad,)))
+    assert found.verdict is Verdict.FAILED
+    outcomes = {check.name: check.outcome for check in found.checks}
+    assert (outcomes["archive"], outcomes["restore"]) == (Outcome.FAILED, restore)
