@@ -93,7 +93,7 @@ class Adopting:
 
 
 def prune_history(service: Service) -> None:
-    """Let go what is older than the history is kept."""
+    """Let go what is older than the history is kept; of less than a day it would forget what it does now."""
     from restoredrill.history.sync import prune
 
     if service.leads:
