@@ -25,6 +25,7 @@ from restoredrill.model import (
     Job,
     MachineFacts,
     Manifest,
+    Outcome,
     Phase,
     Report,
     Severity,
@@ -141,13 +142,16 @@ class _Story:
         self._tables: frozenset[str] | None = None  # whose rows are restored; None: all
 
     def walk(self) -> None:
-        """Prepare, restore, verify; what can't be found out ends it, and so does the deadline.
+        """Prepare, restore, verify; what can't be found out ends it, and so does the deadline. Where a bad
+        object broke the restore off, there is nothing to verify.
 
         Only these are under the limit: the report must be written, and the server ended, in any case.
         """
         try:
             with self._parts.limit():
                 self._restore()
+                if any(one.outcome is Outcome.NOT_RUN for one in self._results):
+                    return
                 self._verify()
             self._rto_s = _since(self._job.started_at)
             self._results += own.targets(self._job, self._rto_s, self._rpo_s())

@@ -387,3 +387,5 @@ def test_a_restore_that_an_object_broke_off_has_not_passed(rule: str, restore: O
     assert found.verdict is Verdict.FAILED
     outcomes = {check.name: check.outcome for check in found.checks}
     assert (outcomes["archive"], outcomes["restore"]) == (Outcome.FAILED, restore)
+    assert ("structure" in outcomes) == (restore is Outcome.PASSED)
+    assert not any("broken off: connect" in reason for reason in found.reasons)
