@@ -86,10 +86,9 @@ def best_time(
     What lies in the future is a clock's mistake and not believed. A date alone is bettered by the object's
     time where both agree.
     """
-    latest = now + timedelta(hours=26)  # a zone nobody told us of is 14 hours off at most
-    if made_at is not None and made_at <= latest:
+    if made_at is not None and made_at <= now:
         return made_at
-    if named is None or named.at > latest:
+    if named is None or named.at > now:
         return modified_at
     if not named.whole and abs(modified_at - named.at) < timedelta(hours=36):
         return modified_at

@@ -48,6 +48,8 @@ def test_content_counts_before_the_name_and_the_name_before_the_object() -> None
     assert names.best_time(named, made, AT, now) == made
     assert names.best_time(named, None, AT, now) == named.at
     assert names.best_time(None, None, AT, now) == AT
+    east = AT + timedelta(hours=5)  # a host's own clock, in a zone that nobody told us of
+    assert names.best_time(None, east, AT, now) == AT
     assert names.best_time(day, None, AT, now) == AT, "a date is bettered by the object's time"
     assert names.best_time(names.Named(future, whole=True), future, AT, now) == AT, (
         "the future is not believed"
