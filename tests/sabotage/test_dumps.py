@@ -96,6 +96,9 @@ BROKEN = {
     "an empty database": Broken(
         "shop.sql", lambda d: d.pg_dump(database=d.server.database(name="nothing")), ("NOTHING_RESTORED",)
     ),
+    "a schema without one row": Broken(
+        "shop.dump", lambda d: d.pg_dump("-Fc", "--schema-only"), ("NOTHING_RESTORED",)
+    ),
     "a statement that fails": Broken(
         "shop.sql",
         lambda d: d.pg_dump().replace(b"CREATE VIEW shop.big", b"CREATE VIEW nowhere.big"),

@@ -233,35 +233,38 @@ class ForeignTarget(PostgresTarget):
     def _finished(self, restored: Restored) -> Restored:
         """With what is true of any restore here, and an answer to whether anything is there at all."""
         self._without_libraries()
-        nothing = _nothing(login(self._url()).name, self._count_of_relations())
+        nothing = _nothing(self._known.database, *self._relations_and_bytes())
         findings = (*self._open_network(), *restored.findings, *nothing)
         return Restored(findings, restored.harmless, restored.phases, restored.bottleneck)
 
-    def _count_of_relations(self) -> int:
+    def _relations_and_bytes(self) -> tuple[int, int]:
+        """How many relations there are, and how many bytes of rows: 0 bytes are not one row."""
         to = login(self._url())
         with closing(plain(to, TARGET)) as connection, translated(TARGET, "read", to):
             row = connection.execute(_RELATIONS).fetchone()
         if row is None:
             raise ServerFailed("read", to.name, "it gave no answer")
-        return int(row[0])
+        return int(row[0]), int(row[1])
 
 
 _RELATIONS = b"""
-SELECT count(*) FROM pg_catalog.pg_class c JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace
+SELECT count(*), coalesce(sum(pg_catalog.pg_relation_size(c.oid)) FILTER (WHERE c.relkind IN ('r', 'm')), 0)
+  FROM pg_catalog.pg_class c JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace
  WHERE c.relkind IN ('r', 'p', 'm', 'v', 'f', 'S')
    AND n.nspname NOT LIKE 'pg\\_%' AND n.nspname <> 'information_schema'
 """
 
 
-def _nothing(database: str, relations: int) -> tuple[Finding, ...]:
-    if relations:
+def _nothing(database: str, relations: int, size_bytes: int) -> tuple[Finding, ...]:
+    if size_bytes:
         return ()
+    message = "there is not one row" if relations else "there is no table"
     return (
         Finding(
             rule="NOTHING_RESTORED",
             severity=Severity.HIGH,
             object=database,
-            message="there is no table in the restored database",
+            message=f"{message} in the restored database",
             hint="an empty database was dumped, or the wrong one",
         ),
     )
