@@ -8,6 +8,7 @@ from restoredrill import config, wiring
 from restoredrill.agent import Rung
 from restoredrill.dumps.catalog import DumpBackups
 from restoredrill.errors import RestoredrillError, UsageError
+from restoredrill.known import Tier
 from restoredrill.model import DumpsSpec, FingerprintLevel, Job, Manifest
 from restoredrill.protocols import Progress, Store, Unsealer
 from restoredrill.settings import DatabaseConfig
@@ -36,6 +37,18 @@ def located(database: DatabaseConfig) -> DumpsSpec | None:
         hint = "give the vault another prefix: what lies among the dumps is only read"
         raise UsageError("use", vault.url, "it lies among the dumps", hint=hint)
     return spec.model_copy(update={"place": place})
+
+
+def wanted(database: DatabaseConfig, provider: str, tier: Tier) -> DumpsSpec | None:
+    """The dumps that a drill is of; None: it is of the vault's backups. Raises `UsageError` where dumps can't
+    be drilled like that, and as `located` does.
+    """
+    spec = located(database)
+    if spec is not None and provider != "local":
+        raise UsageError("drill", spec.name, f"dumps are drilled on this host only so far, not on {provider}")
+    if spec is not None and tier is not Tier.FULL:
+        raise UsageError("drill", spec.name, f"dumps are restored whole, so tier {tier.value} means nothing")
+    return spec
 
 
 def backups(spec: DumpsSpec, decrypt_with: str | None) -> DumpBackups:

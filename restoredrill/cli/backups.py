@@ -79,7 +79,7 @@ def _table_of_dumps(found: Found, verdicts: dict[str, Report]) -> Group:
 
 
 def _drilled(report: Report | None) -> str:
-    return "never" if report is None else f"{report.verdict.value}, {report.drill}"
+    return "never" if report is None else f"{report.verdict_words}, {report.drill}"
 
 
 def _verdicts(reports: Iterable[Report]) -> dict[str, Report]:

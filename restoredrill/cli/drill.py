@@ -167,11 +167,8 @@ def request(context: Context, database: DatabaseConfig, wanted: Wanted) -> Drill
         hint = "add a `drill` section to its file; `drill: {}` takes the defaults"
         raise UsageError("drill", database.name, "its file has no drill section", hint=hint)
     provider = wanted.machine or settings.machine
-    dumps = wiring_dumps.located(database)
-    if dumps is not None and provider != "local":
-        raise UsageError(
-            "drill", database.name, f"dumps are drilled on this host only so far, not on {provider}"
-        )
+    tier = wanted.tier or settings.tier
+    dumps = wiring_dumps.wanted(database, provider, tier)
     vault, decrypt_with = wiring.located(database, "restore"), settings.decrypt_with
     if provider != "local":
         vault, decrypt_with = wiring_ec2.travelling(vault), wiring_ec2.decrypt_with(database)
@@ -184,7 +181,7 @@ def request(context: Context, database: DatabaseConfig, wanted: Wanted) -> Drill
         jobs=settings.jobs,
         deadline_s=settings.deadline_s,
         isolated=settings.network == "isolated",
-        tier=wanted.tier or settings.tier,
+        tier=tier,
         sample=settings.sample,
         decrypt_with=decrypt_with,
         deep=settings.deep,

@@ -51,6 +51,15 @@ def test_the_newest_is_chosen_by_content(pile: Pile, dumps: Dumps) -> None:
     assert planned["backup"]["id"] == listed[0]["id"]
 
 
+@pytest.mark.parametrize(("word", "value"), [("--tier", "schema"), ("--machine", "ec2")])
+def test_what_dumps_can_not_be_drilled_like_is_a_usage_error(
+    pile: Pile, dumps: Dumps, word: str, value: str
+) -> None:
+    pile.put("shop.dump", dumps.pg_dump("-Fc"))
+    error = pile.host.document("drill", "shop", word, value, code=2)["error"]
+    assert error["reason"].startswith("dumps are ")
+
+
 def test_the_list_tells_of_everything_that_lies_there(pile: Pile, dumps: Dumps) -> None:
     pile.put("shop.dump", dumps.pg_dump("-Fc"))
     pile.put("shop.dump.partial", b"PGDMP")
