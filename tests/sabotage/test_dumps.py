@@ -143,6 +143,55 @@ def test_a_broken_dump_fails_for_what_is_wrong_with_it(
     assert fired & set(broken.rules), (fired, report.reasons)
 
 
+def test_pg_restore_ends_with_0_in_spite_of_errors(pile: Pile, dumps: Dumps, record_property: Record) -> None:
+    """As behind a pipe or in a script. A good dump passes with the same programs."""
+    record_property("sabotage", "pg_restore that tells of errors and ends with status 0")
+    programs = pile.host.folder / "programs"
+    programs.mkdir(mode=0o755)
+    for real in dumps.server.tools.bindir.iterdir():
+        lines = f'"{real}" "$@"; exit 0' if real.name == "pg_restore" else f'exec "{real}" "$@"'
+        (programs / real.name).write_text(f"#!/bin/sh\n{lines}\n")
+        (programs / real.name).chmod(0o755)
+    pile.host.environment["RESTOREDRILL_POSTGRES_PATH"] = str(programs)
+    archive = dumps.pg_dump("-Fc")
+    path = pile.put("shop.dump", archive)
+    assert pile.host.drill("shop").verdict is Verdict.PASSED
+    path.write_bytes(archive.replace(b"CREATE SCHEMA shop;", b"CREATE SCHEMA chop;"))
+    assert "RESTORE_ERROR" in {finding.rule for finding in pile.host.drill("shop", code=1).findings}
+    path.write_bytes(archive[: len(archive) * 2 // 3])
+    assert "ARCHIVE_UNREADABLE" in {finding.rule for finding in pile.host.drill("shop", code=1).findings}
+
+
+def test_an_older_good_dump_hides_no_broken_one(pile: Pile, dumps: Dumps, record_property: Record) -> None:
+    record_property("sabotage", "the newest dump is none, and an older one is good")
+    pile.put("shop-20200101.sql", dumps.pg_dump())
+    pile.put("shop-20260101.dump", b"<html><body>503 Slow Down</body></html>\n")
+    assert "DUMP_UNKNOWN" in {finding.rule for finding in pile.host.drill("shop", code=1).findings}
+    pile.put("shop-20260102.sql", dumps.pg_dump().decode().encode("utf-16"))
+    found = pile.host.drill("shop", code=1).findings
+    assert any(f.rule == "DUMP_UNKNOWN" and "UTF-16" in f.message for f in found)
+
+
+def test_a_cluster_lacks_its_last_line(pile: Pile, dumps: Dumps, record_property: Record) -> None:
+    record_property("sabotage", "a whole cluster's dump without its last line")
+    script = dumps.pg_dumpall()
+    pile.put("all.sql", script[: script.rindex(b"-- PostgreSQL database cluster dump complete")])
+    assert "DUMP_CUT" in {finding.rule for finding in pile.host.drill("shop", code=1).findings}
+
+
+def test_a_sealed_dump_is_cut(pile: Pile, dumps: Dumps, record_property: Record) -> None:
+    record_property("sabotage", "a sealed dump cut in the middle")
+    identity = pyrage.x25519.Identity.generate()
+    pile.host.environment["KEY"] = str(identity)
+    pile.host.secrets.add(str(identity))
+    drilled(pile, {"decrypt_with": "${KEY}"})
+    sealed = pyrage.encrypt(dumps.pg_dump(), [identity.to_public()])
+    path = pile.put("shop.sql.age", sealed)
+    assert pile.host.drill("shop").verdict is Verdict.PASSED
+    path.write_bytes(sealed[: len(sealed) * 2 // 3])
+    assert "DUMP_DAMAGED" in {finding.rule for finding in pile.host.drill("shop", code=1).findings}
+
+
 def test_a_directory_archive_lacks_a_file(pile: Pile, dumps: Dumps, record_property: Record) -> None:
     record_property("sabotage", "a directory archive without one of its files")
     files = dumps.directory()
