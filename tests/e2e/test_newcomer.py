@@ -64,7 +64,7 @@ def test_the_first_hour(settled: Host, s3_vault: S3Vault) -> None:
     report = ended.report
     assert ended.err == ""
     assert report.verdict is Verdict.PASSED
-    assert set(report.planned) == {"archive", "restore", "structure", "content"}
+    assert set(report.planned) == {"archive", "restore", "structure", "content", "integrity"}
     assert {check.name: check.outcome for check in report.checks} == dict.fromkeys(
         report.planned, Outcome.PASSED
     )
