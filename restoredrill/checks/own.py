@@ -21,7 +21,7 @@ ARCHIVE_RULES = frozenset(
     }
 )
 # Those after which a restore comes to its end all the same.
-GOES_ON_RULES = frozenset({"FILE_EXTRA", "CHECKSUM_DIFFERS"})
+GOES_ON_RULES = frozenset({"FILE_EXTRA", "CHECKSUM_DIFFERS", "DATA_NOT_READ"})
 CLOCKS_DIFFER = timedelta(minutes=5)  # between the source, this machine and the vault
 
 
